@@ -1,0 +1,363 @@
+package config
+
+import (
+	"crypto/sha256"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A reading is one pass over a document. Its first error sticks: what is read after
+// it has no effect, so the callers need not look after each step. Members are looked
+// up in the order of the code, not of the document, so that equal configurations give
+// equal errors and warnings whatever order their members came in.
+type reading struct {
+	nodes    []node
+	env      func(name string) (string, bool)
+	err      *Error
+	warnings []string
+	// seen, if not nil, is told the path of every setting that is looked at.
+	seen func(path string)
+}
+
+func (r *reading) fail(path, want, got string) {
+	if r.err == nil {
+		r.err = &Error{Path: path, Want: want, Got: got}
+	}
+}
+
+func (r *reading) warn(path, remark string) {
+	r.warnings = append(r.warnings, path+": "+remark)
+}
+
+// variable looks an environment variable up. One that holds only blanks counts as
+// unset: it is what an empty secret leaves behind.
+func (r *reading) variable(name string) (string, bool) {
+	if r.env == nil || name == "" {
+		return "", false
+	}
+	s, ok := r.env(name)
+	return s, ok && strings.TrimSpace(s) != ""
+}
+
+// A place is a value of the document and the path that leads to it.
+type place struct {
+	r    *reading
+	path string
+	n    int32 // its node; absent if there is none or it is null (YAML's "api_base:")
+}
+
+const absent = -1
+
+func (p place) there() bool { return p.n != absent }
+
+func (p place) node() *node { return &p.r.nodes[p.n] }
+
+func (p place) at(path string, n int32) place {
+	if p.r.nodes[n].kind == null {
+		n = absent
+	}
+	return place{p.r, path, n}
+}
+
+// fail records that want was not found here, and what was.
+func (p place) fail(want string) { p.r.fail(p.path, want, p.describe()) }
+
+// read reports whether there is a value here, as a setting that is of some kind.
+func (p place) read() bool {
+	if p.r.seen != nil {
+		p.r.seen(p.path)
+	}
+	return p.there()
+}
+
+// in gives the member called name of an object. An absent object has only absent ones.
+func (p place) in(name string) place {
+	path := member(p.path, name)
+	if !p.there() {
+		return place{p.r, path, absent}
+	}
+	if p.node().kind != object {
+		p.fail("an object")
+		return place{p.r, path, absent}
+	}
+	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
+		if p.r.nodes[i].key == name {
+			return p.at(path, i)
+		}
+	}
+	return place{p.r, path, absent}
+}
+
+// members gives all members of an object, sorted by name, with their names.
+func (p place) members() (members []place, names []string) {
+	if !p.there() {
+		return nil, nil
+	}
+	if p.node().kind != object {
+		p.fail("an object")
+		return nil, nil
+	}
+	var order []int32
+	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return strings.Compare(p.r.nodes[a].key, p.r.nodes[b].key)
+	})
+	for _, i := range order {
+		names = append(names, p.r.nodes[i].key)
+		members = append(members, p.at(member(p.path, p.r.nodes[i].key), i))
+	}
+	return members, names
+}
+
+// items gives the members of a list.
+func (p place) items() []place {
+	if !p.there() {
+		return nil
+	}
+	if p.node().kind != list {
+		p.fail("a list")
+		return nil
+	}
+	var items []place
+	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
+		items = append(items, p.at(item(p.path, len(items)), i))
+	}
+	return items
+}
+
+// only fails if an object has a member that Fields does not list below pattern.
+func (p place) only(pattern string) {
+	known := below(pattern)
+	members, names := p.members()
+	for i, m := range members {
+		if !slices.Contains(known, names[i]) {
+			p.r.fail(m.path, "one of "+strings.Join(known, ", "), "a setting that does not exist")
+		}
+	}
+}
+
+// variableName gives NAME of a text "os.environ/NAME".
+func (p place) variableName() (string, bool) {
+	if !p.there() || p.node().kind != text {
+		return "", false
+	}
+	return strings.CutPrefix(p.node().str, "os.environ/")
+}
+
+// resolved gives the text here, or that of the environment variable it refers to.
+// want says what to ask for if there is something else.
+func (p place) resolved(want string) (string, bool) {
+	if !p.read() {
+		return "", false
+	}
+	if name, ok := p.variableName(); ok {
+		s, ok := p.r.variable(name)
+		if !ok {
+			p.r.fail(p.path, "environment variable "+printable(name)+" set and passed on to the plugin", "nothing")
+		}
+		return s, ok
+	}
+	if p.node().kind != text {
+		p.fail(want)
+		return "", false
+	}
+	return p.node().str, true
+}
+
+// text reads a text that is not empty. It reports whether there is one.
+func (p place) text() (string, bool) {
+	const want = "a text that is not empty"
+	s, ok := p.resolved(want)
+	if ok && s == "" {
+		p.fail(want)
+		return "", false
+	}
+	return s, ok
+}
+
+// required reads a text that must be there.
+func (p place) required(want string) string {
+	s, ok := p.text()
+	if !ok {
+		p.fail(want)
+	}
+	return s
+}
+
+// texts reads a list of texts.
+func (p place) texts() []string {
+	if !p.read() {
+		return nil
+	}
+	var out []string
+	for _, it := range p.items() {
+		out = append(out, it.required("a text that is not empty"))
+	}
+	return out
+}
+
+// number reads a number from low to high, written as one or, as YAML's quotes make
+// it, as text. It reports whether there is one.
+func (p place) number(low, high float64, want string) (float64, bool) {
+	if !p.read() {
+		return 0, false
+	}
+	f, ok := 0.0, true
+	if p.node().kind == number {
+		f = p.node().num
+	} else {
+		var s string
+		if s, ok = p.resolved(want); !ok {
+			return 0, false
+		}
+		f, ok = decimal(strings.TrimSpace(s))
+	}
+	if !ok || f < low || f > high {
+		p.fail(want)
+		return 0, false
+	}
+	return f, true
+}
+
+// whole reads a whole number from low to high, both exact as doubles.
+func (p place) whole(low, high int64, want string) (int64, bool) {
+	f, ok := p.number(float64(low), float64(high), want)
+	if ok && f != math.Trunc(f) {
+		p.fail(want)
+		return 0, false
+	}
+	return int64(f), ok
+}
+
+// decimal reads what JSON calls a number. strconv alone would also take "inf" and "0x1p4".
+func decimal(s string) (float64, bool) {
+	p := jsonReader{s: s}
+	n, err := p.number()
+	return n.num, err == nil && p.pos == len(s)
+}
+
+// flag reads true or false, false if there is neither.
+func (p place) flag() bool {
+	if !p.read() {
+		return false
+	}
+	if p.node().kind != boolean {
+		p.fail("true or false")
+		return false
+	}
+	return p.node().num != 0
+}
+
+// choice reads one of names and gives its index, 0 if there is nothing.
+func (p place) choice(names []string) int {
+	s, ok := p.text()
+	if !ok {
+		return 0
+	}
+	i := slices.Index(names, s)
+	if i < 0 {
+		p.fail("one of " + strings.Join(names, ", "))
+		return 0
+	}
+	return i
+}
+
+// secret reads a key. Blanks around it are dropped, because a secret read from a file
+// often ends with a line end; any inside would break a header apart.
+// The error does not show it.
+func (p place) secret() (string, bool) {
+	const want = "a key as text"
+	if p.there() && p.node().kind != text {
+		p.r.fail(p.path, want, "something else (not shown)")
+	}
+	s, ok := p.resolved(want)
+	if !ok {
+		return "", false
+	}
+	s = strings.TrimSpace(s)
+	if s == "" {
+		p.r.fail(p.path, want, "an empty text")
+		return "", false
+	}
+	if !graphic(s) {
+		p.r.fail(p.path, "a key of printable ASCII without blanks", "one with another character (not shown)")
+		return "", false
+	}
+	return s, true
+}
+
+func graphic(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// hash reads 64 hexadecimal digits.
+func (p place) hash() (h [32]byte, ok bool) {
+	const want = "64 hexadecimal digits (sha256sum of the key, without a line end)"
+	s, ok := p.text()
+	if !ok {
+		return h, false
+	}
+	ok = len(s) == 2*len(h)
+	for i := 0; ok && i < len(h); i++ {
+		high, a := hexDigit(s[2*i])
+		low, b := hexDigit(s[2*i+1])
+		h[i], ok = high<<4|low, a && b
+	}
+	if !ok {
+		p.r.fail(p.path, want, "another text of "+strconv.Itoa(len(s))+" characters")
+	}
+	return h, ok
+}
+
+func hashOf(key string) [32]byte { return sha256.Sum256([]byte(key)) }
+
+// describe says what is here, for an error. What a variable holds is not shown.
+func (p place) describe() string {
+	if !p.there() {
+		return "nothing"
+	}
+	n := p.node()
+	switch n.kind {
+	case text:
+		if name, ok := p.variableName(); ok {
+			return "what variable " + printable(name) + " holds"
+		}
+		return quote(n.str)
+	case number:
+		return strconv.FormatFloat(n.num, 'g', -1, 64)
+	case boolean:
+		return strconv.FormatBool(n.num != 0)
+	case list:
+		if n.first == 0 {
+			return "an empty list"
+		}
+		return "a list"
+	}
+	return "an object"
+}
+
+// quote makes s fit for a line: quoted, and cut if it is long.
+func quote(s string) string {
+	const most = 64
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "..."
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// printable is s as it is if it is a plain name, and quoted otherwise.
+func printable(s string) string {
+	if plainName(s) {
+		return s
+	}
+	return quote(s)
+}

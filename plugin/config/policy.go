@@ -1,0 +1,250 @@
+package config
+
+// A Policy is everything Fairshare was told: who may ask, for which models, and how
+// a model's capacity is shared. It comes from Parse, is never changed afterwards and
+// may be read by any number of exchanges; a new configuration is a new Policy.
+// The zero Policy serves no model and has no master key.
+type Policy struct {
+	// MasterKey is the SHA-256 of the key that opens the management routes.
+	// It is meaningful only if HasMasterKey; without one those routes stay closed.
+	MasterKey    [32]byte
+	HasMasterKey bool
+	// DemoMasterKey reports that the master key is the documents' sk-1234, which
+	// everybody knows. Warnings says so too.
+	DemoMasterKey bool
+
+	// Models are the model groups in the order in which model_list first names them.
+	Models []Model
+
+	// Limiter says how a model's tpm and rpm are enforced, if at all.
+	Limiter Limiter
+	// Priorities are the declared reservations, sorted by name; empty unless
+	// litellm_settings.priority_reservation has members.
+	Priorities []Priority
+	// DefaultPriority is the fraction (0..1) of a model for the one pool of callers
+	// without a priority or with an undeclared one. Only ByPriority uses it.
+	DefaultPriority float64
+	// SaturationThreshold is the fraction (0..1) of a model's capacity in use below
+	// which anyone may take idle capacity at once. HasSaturationThreshold reports
+	// that the operator set it, and is not merely seeing LiteLLM's default.
+	SaturationThreshold    float64
+	HasSaturationThreshold bool
+	// SaturationTTL is how many seconds LiteLLM may reuse a measured saturation.
+	SaturationTTL int64
+
+	// VirtualKeys are the keys declared in the configuration, in its order.
+	// Hashes and aliases are unique, and no hash is the master key's.
+	VirtualKeys []VirtualKey
+
+	ErrorFormat ErrorFormat
+	// MaxBodyBytes is the largest request body accepted, 1 KiB to 1 GiB.
+	MaxBodyBytes int
+	Host         HostKind
+	// PassThroughPaths are paths let through unlimited although they are neither
+	// LLM nor management routes; see PassesThrough.
+	PassThroughPaths []string
+	// ClientRetries reports that a client may be told to retry a refusal (an OpenAI
+	// client does so on its own unless a header forbids it).
+	ClientRetries bool
+
+	// Warnings are one-line remarks on what is ignored or dangerous, each beginning
+	// with its path. They are to be logged once, when the Policy takes effect.
+	Warnings []string
+
+	index map[string]int // of Models, by name
+}
+
+// Model finds the model group called name. The result belongs to p and must not be
+// changed. It finds nothing in a Policy that did not come from Parse.
+func (p *Policy) Model(name string) (*Model, bool) {
+	i, ok := p.index[name]
+	if !ok {
+		return nil, false
+	}
+	return &p.Models[i], true
+}
+
+// PassesThrough reports whether path (already normalised, without a query) is listed
+// in pass_through_paths: either exactly, or below an entry that ends in "/*".
+func (p *Policy) PassesThrough(path string) bool {
+	for _, entry := range p.PassThroughPaths {
+		if entry == path {
+			return true
+		}
+		if n := len(entry) - 1; n >= 1 && entry[n] == '*' && len(path) >= n && path[:n] == entry[:n] {
+			return true
+		}
+	}
+	return false
+}
+
+// Fractions gives the part of m's capacity that each of p.Priorities reserves, in
+// their order, each 0..1. With ByPriority, fractions that add up to more than 1 are
+// divided by their sum, so that a reservation can always be kept; with ByActiveKeys
+// they are weights among the keys active in the minute and stay as they are.
+// LiteLLM: hooks/dynamic_rate_limiter_v3.py, _normalize_priority_weights.
+func (p *Policy) Fractions(m *Model) []float64 {
+	fractions := make([]float64, len(p.Priorities))
+	sum := 0.0
+	for i := range p.Priorities {
+		fractions[i] = p.Priorities[i].Fraction(m)
+		sum += fractions[i]
+	}
+	if p.Limiter == ByPriority && sum > 1 {
+		for i := range fractions {
+			fractions[i] /= sum
+		}
+	}
+	return fractions
+}
+
+// A Limiter is the rule by which a model's capacity is shared.
+type Limiter uint8
+
+const (
+	// Unlimited enforces no model's tpm or rpm: LiteLLM does so only through a limiter.
+	Unlimited Limiter = iota
+	// ByActiveKeys splits a model among the keys active in the minute
+	// (callbacks: ["dynamic_rate_limiter"]).
+	ByActiveKeys
+	// ByPriority gives each priority its own pool of a model
+	// (callbacks: ["dynamic_rate_limiter_v3"] with a priority_reservation).
+	ByPriority
+)
+
+// String gives the limiter's name in metrics and logs.
+func (l Limiter) String() string {
+	switch l {
+	case ByActiveKeys:
+		return "active_keys"
+	case ByPriority:
+		return "priority"
+	}
+	return "unlimited"
+}
+
+// An ErrorFormat is the shape of the errors that clients of OpenAI routes see.
+type ErrorFormat uint8
+
+const (
+	// Documents is the shape that LiteLLM's documents print: message is an object.
+	Documents ErrorFormat = iota
+	// LiteLLM is the flat shape of LiteLLM 1.106.
+	LiteLLM
+)
+
+// String gives the format's name in the configuration.
+func (f ErrorFormat) String() string { return errorFormats[f] }
+
+var errorFormats = []string{"documents", "litellm"}
+
+// A HostKind is the proxy that Fairshare runs in.
+type HostKind uint8
+
+const (
+	// Auto lets Fairshare find out at start.
+	Auto HostKind = iota
+	Envoy
+	Istio
+	Kong
+	Apisix
+)
+
+// String gives the host's name in the configuration.
+func (h HostKind) String() string { return hostKinds[h] }
+
+var hostKinds = []string{"auto", "envoy", "istio", "kong", "apisix"}
+
+// A Model is a model group: all entries of model_list with one model_name.
+type Model struct {
+	// Name is what callers ask for.
+	Name string
+	// Deployments has at least one member, in the order of model_list.
+	Deployments []Deployment
+	// TPM (tokens) and RPM (requests) are per clock minute, 0..1e12 for each
+	// deployment, summed over those that state one; meaningful only if LimitTPM or
+	// LimitRPM, which report that any deployment did.
+	TPM, RPM           int64
+	LimitTPM, LimitRPM bool
+	// AccessGroups are the names, without repeats, by which a key may be granted this
+	// model among others (model_info.access_groups).
+	AccessGroups []string
+}
+
+// A Deployment is one entry of model_list: an upstream, or a mock in its place.
+type Deployment struct {
+	// ProviderModel goes into the request body's model: litellm_params.model without
+	// the provider's prefix.
+	ProviderModel string
+	// Provider is LiteLLM's name for who serves the model, such as "openai".
+	Provider string
+	// Upstream is the authority, host[:port] in lower case and without the scheme's
+	// default port; empty if a mock has no api_base to fall back on.
+	Upstream string
+	// PathPrefix is empty or begins with "/" and does not end with one. The request
+	// goes to PathPrefix + "/chat/completions".
+	PathPrefix string
+	TLS        bool
+	// APIKey is the upstream's credential; empty if none is needed.
+	APIKey string
+	// MissingKey names the environment variable that should hold the credential and
+	// is unset. Calls to this deployment must then answer an error, not go upstream.
+	MissingKey string
+	// Mock is the answer's text if IsMock; no upstream is called then.
+	Mock   string
+	IsMock bool
+	// Weight is this deployment's part among its group's, 0 or more; a group has at
+	// least one above 0. Weights of different groups are in different units.
+	Weight int64
+}
+
+// A Priority is one member of litellm_settings.priority_reservation.
+type Priority struct {
+	Name  string
+	Kind  Reservation
+	Value float64 // 0..1 of a Fraction, otherwise requests or tokens per minute, 0..1e12
+}
+
+// A Reservation is the unit of a Priority's Value.
+type Reservation uint8
+
+const (
+	// Fraction is a part of each model's capacity, 0..1.
+	Fraction Reservation = iota
+	// RPM is requests a minute of each model.
+	RPM
+	// TPM is tokens a minute of each model.
+	TPM
+)
+
+// Fraction gives the part of m's capacity, 0..1, that p reserves in both of its
+// dimensions. Requests are measured against m's rpm and tokens against its tpm; if m
+// has no such limit (or it is 0), the value itself is taken as a fraction, which
+// is what LiteLLM does (hooks/rate_limiter_utils.py, convert_priority_to_percent).
+// More than all of m is all of m.
+func (p Priority) Fraction(m *Model) float64 {
+	f := p.Value
+	switch {
+	case p.Kind == RPM && m.LimitRPM && m.RPM > 0:
+		f /= float64(m.RPM)
+	case p.Kind == TPM && m.LimitTPM && m.TPM > 0:
+		f /= float64(m.TPM)
+	}
+	return min(f, 1)
+}
+
+// A VirtualKey is a caller's key that the configuration declares.
+type VirtualKey struct {
+	// Hash is the SHA-256 of the key; the key itself is not kept.
+	Hash   [32]byte
+	Alias  string
+	UserID string
+	TeamID string
+	// Models are names, access groups or wildcards; none means every model.
+	Models []string
+	// Priority is metadata.priority, empty if there is none.
+	Priority string
+	Blocked  bool
+	// Expires is in seconds since 1970; 0 means never.
+	Expires int64
+}

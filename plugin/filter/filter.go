@@ -1,0 +1,279 @@
+// Package filter joins the gateway to the proxy: callbacks in, decisions
+// carried out. It alone knows the proxy-wasm SDK, and it decides nothing.
+package filter
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"fairshare/plugin/config"
+	"fairshare/plugin/flow"
+
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
+)
+
+// vm is one wasm VM. All plugin contexts in it share one worker: after a reload
+// the old context still serves the streams that it began.
+type vm struct {
+	types.DefaultVMContext
+	worker *flow.Worker
+}
+
+// NewVM returns the context with which a VM starts.
+func NewVM() types.VMContext { return &vm{} }
+
+func (v *vm) NewPluginContext(uint32) types.PluginContext { return &plugin{vm: v} }
+
+// plugin is one configuration of the filter.
+type plugin struct {
+	types.DefaultPluginContext
+	vm      *vm
+	gateway *flow.Gateway
+	profile profile
+}
+
+func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
+	inStream = false
+	raw, err := proxywasm.GetPluginConfiguration()
+	if err != nil {
+		raw = nil // an empty configuration has an error text of its own
+	}
+	policy, err := config.Parse(raw, getenv)
+	if err != nil {
+		proxywasm.LogCritical("fairshare: " + err.Error())
+		return types.OnPluginStartStatusFailed
+	}
+	kind := kindOf(policy.Host)
+	p.profile = profiles[kind]
+	if p.vm.worker == nil {
+		var instance [8]byte
+		if !random(instance[:]) {
+			proxywasm.LogCritical("fairshare: the host gives no random bytes")
+			return types.OnPluginStartStatusFailed
+		}
+		p.vm.worker = flow.NewWorker(newHost(p.profile), binary.LittleEndian.Uint64(instance[:]))
+	}
+	for _, w := range policy.Warnings {
+		proxywasm.LogWarn("fairshare: " + w)
+	}
+	if !p.profile.sharedData {
+		proxywasm.LogWarn("fairshare: " + kind.String() + " has no shared data: every worker counts for itself")
+	}
+	p.gateway = flow.NewGateway(p.vm.worker, policy, !p.profile.holdHeaders && !p.profile.bodyFirst)
+	if err := proxywasm.SetTickPeriodMilliSeconds(flow.TickMS); err != nil {
+		proxywasm.LogWarn("fairshare: " + kind.String() + " has no timers: nobody leads, reports and metrics stay empty")
+	}
+	return types.OnPluginStartStatusOK
+}
+
+func (p *plugin) OnTick() {
+	begin()
+	if p.gateway != nil {
+		clock = now()
+		p.gateway.Tick(clock)
+	}
+}
+
+// clock is the time of the last tick or admission: late by a tick at most. It
+// is good enough where only the minute or a key's end matters, and spares a call.
+var clock int64
+
+func (p *plugin) NewHttpContext(uint32) types.HttpContext {
+	if p.gateway == nil {
+		return &types.DefaultHttpContext{}
+	}
+	s := freeStreams
+	if s == nil {
+		s = new(stream)
+	} else {
+		freeStreams = s.next
+	}
+	s.plugin, s.exchange, s.next = p, p.gateway.Open(), nil
+	return s
+}
+
+// stream is one request and its answer. Streams are reused.
+type stream struct {
+	types.DefaultHttpContext
+	plugin   *plugin
+	exchange *flow.Exchange
+	headers  headerMap
+	kept     []byte // the request's headers, until the body has been read
+	next     *stream
+}
+
+// freeStreams are the streams that ended, linked by next.
+var freeStreams *stream
+
+// scratch is for writing header maps.
+var scratch []byte
+
+func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
+	begin()
+	if !s.headers.read(requestHeaders) {
+		proxywasm.LogError("fairshare: the host gives no request headers")
+		return types.ActionPause
+	}
+	if s.plugin.profile.bodyFirst {
+		end = bodiless(s.headers.pairs)
+	}
+	if clock == 0 {
+		clock = now()
+	}
+	d := s.exchange.RequestHeaders(clock, s.headers.pairs, end)
+	if d.Pause {
+		s.kept = s.headers.keep(s.kept)
+		if s.plugin.profile.bodyFirst {
+			return types.ActionContinue
+		}
+	}
+	return s.onRequest(d)
+}
+
+func (s *stream) OnHttpRequestBody(n int, end bool) types.Action {
+	begin()
+	if !end {
+		return s.onRequest(s.exchange.BodyGrows(n))
+	}
+	return s.requestBody(n)
+}
+
+func (s *stream) OnHttpRequestTrailers(int) types.Action {
+	begin()
+	if !s.exchange.Reading() {
+		return types.ActionContinue
+	}
+	const all = 1<<31 - 1
+	return s.requestBody(all)
+}
+
+func (s *stream) requestBody(n int) types.Action {
+	if !s.exchange.Reading() {
+		return types.ActionContinue
+	}
+	var body []byte
+	if n > 0 {
+		var err error
+		if body, err = proxywasm.GetHttpRequestBody(0, n); err != nil {
+			body = nil // nothing was sent, or nothing can be read: an error to the client
+		}
+	}
+	clock = now()
+	return s.onRequest(s.exchange.RequestBody(clock, body))
+}
+
+func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
+	begin()
+	if !s.exchange.Waiting() || !s.headers.read(responseHeaders) {
+		return types.ActionContinue // unread, the answer is settled by estimate
+	}
+	d := s.exchange.ResponseHeaders(clock, s.headers.pairs, end)
+	s.edit(responseHeaders, d.Edits)
+	return types.ActionContinue
+}
+
+func (s *stream) OnHttpResponseBody(n int, end bool) types.Action {
+	if !s.exchange.Answering() {
+		return types.ActionContinue
+	}
+	begin()
+	var chunk []byte
+	if n > 0 {
+		var err error
+		if chunk, err = proxywasm.GetHttpResponseBody(0, n); err != nil {
+			chunk = nil
+		}
+	}
+	if d := s.exchange.ResponseBody(clock, chunk, end); d.Replace {
+		report(proxywasm.ReplaceHttpResponseBody(d.Body))
+	}
+	return types.ActionContinue
+}
+
+func (s *stream) OnHttpResponseTrailers(int) types.Action {
+	begin()
+	if d := s.exchange.ResponseTrailers(clock); d.Replace {
+		report(proxywasm.AppendHttpResponseBody(d.Body))
+	}
+	return types.ActionContinue
+}
+
+func (s *stream) OnHttpStreamDone() {
+	begin()
+	s.exchange.Done(clock)
+	s.exchange = flow.Ended
+	s.headers.pairs = s.headers.pairs[:0]
+	s.headers.raw = nil
+	s.next = freeStreams
+	freeStreams = s
+}
+
+// onRequest carries out a decision about a request.
+func (s *stream) onRequest(d flow.Decision) types.Action {
+	if d.Reply != nil {
+		const noGRPC = -1
+		if err := proxywasm.SendHttpResponse(uint32(d.Reply.Status), d.Reply.Headers, d.Reply.Body, noGRPC); err != nil {
+			proxywasm.LogError("fairshare: an answer could not be sent: " + err.Error())
+		}
+		return types.ActionPause
+	}
+	s.edit(requestHeaders, d.Edits)
+	if d.Replace {
+		report(proxywasm.ReplaceHttpRequestBody(d.Body))
+	}
+	if d.Pause {
+		return types.ActionPause
+	}
+	return types.ActionContinue
+}
+
+// edit changes headers that were read before.
+func (s *stream) edit(kind uint32, edits []flow.Edit) {
+	if len(edits) == 0 {
+		return
+	}
+	if s.plugin.profile.setPairs {
+		if buf, ok := s.headers.edited(scratch[:0], edits); ok {
+			scratch = buf
+			if setPairs(kind, unsafe.Pointer(&buf[0]), uint32(len(buf))) == 0 {
+				return
+			}
+		}
+	}
+	for i := range edits {
+		e := &edits[i]
+		switch {
+		case kind == requestHeaders && e.Remove:
+			report(proxywasm.RemoveHttpRequestHeader(e.Name))
+		case kind == requestHeaders:
+			report(proxywasm.ReplaceHttpRequestHeader(e.Name, e.Value))
+		case e.Remove:
+			report(proxywasm.RemoveHttpResponseHeader(e.Name))
+		default:
+			report(proxywasm.ReplaceHttpResponseHeader(e.Name, e.Value))
+		}
+	}
+}
+
+// report tells of a change that the host did not make. The stream goes on: the
+// gateway's decision stands, and the host's own error shows in its answer.
+func report(err error) {
+	if err != nil {
+		proxywasm.LogError("fairshare: the host refused a change: " + err.Error())
+	}
+}
+
+// bodiless reports whether a request has no body, for hosts that do not say so
+// with its headers (RFC 9112, section 6.3: neither length nor encoding given).
+func bodiless(pairs [][2]string) bool {
+	for i := range pairs {
+		switch pairs[i][0] {
+		case "transfer-encoding":
+			return false
+		case "content-length":
+			return pairs[i][1] == "0"
+		}
+	}
+	return true
+}

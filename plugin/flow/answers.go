@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"fairshare/plugin/config"
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+)
+
+// limitNames are the headers that tell a client its limits, as OpenAI names
+// them (platform.openai.com/docs/guides/rate-limits, "Rate limits in headers").
+var limitNames = [...]string{
+	"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
+	"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens",
+}
+
+// setLimits keeps what the answer will tell of the limits: the model group's,
+// what of it is left for this caller, and when the minute is over.
+func (x *Exchange) setLimits(v *quota.Verdict) {
+	x.nlimit = 0
+	reset := ""
+	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
+		if !room.Limited {
+			continue
+		}
+		if reset == "" {
+			reset = strconv.FormatInt(seconds(v.ResetMS), 10) + "s"
+		}
+		names := limitNames[3*i : 3*i+3]
+		x.limits[x.nlimit] = [2]string{names[0], strconv.FormatInt(room.Limit, 10)}
+		x.limits[x.nlimit+1] = [2]string{names[1], strconv.FormatInt(room.Caller, 10)}
+		x.limits[x.nlimit+2] = [2]string{names[2], reset}
+		x.nlimit += 3
+	}
+}
+
+// seconds rounds up, and never to 0: a client that waits that long finds the
+// moment passed.
+func seconds(ms int64) int64 { return max(1, (ms+999)/1000) }
+
+// overLimit is the 429 of the documents: "Key=… over available TPM=…".
+func (x *Exchange) overLimit(v *quota.Verdict) Decision {
+	what, room, metric := "TPM", v.Tokens, RefusedTokens
+	if v.Reason == quota.OverRequests {
+		what, room, metric = "RPM", v.Requests, RefusedRequests
+	}
+	active := "None"
+	if v.Active > 0 {
+		active = strconv.FormatInt(v.Active, 10)
+	}
+	n := strconv.FormatInt(room.Caller, 10)
+	message := "Key=" + hex.EncodeToString(x.key.Hash[:]) + " over available " + what + "=" + n +
+		". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
+	x.headers = x.headers[:0]
+	if v.RetryMS != quota.Never {
+		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
+	}
+	// An OpenAI client would sleep as long as Retry-After says and try again
+	// by itself, so that its user meets a minute of silence instead of the
+	// documents' error.
+	if v.RetryMS == quota.Never || !x.gateway.policy.ClientRetries {
+		x.headers = append(x.headers, [2]string{"x-should-retry", "false"})
+	}
+	x.headers = append(x.headers, x.limits[:x.nlimit]...)
+	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
+	if x.gateway.policy.ErrorFormat == config.LiteLLM {
+		e = llm.ErrorBody{Message: message, Type: "throttling_error", Code: 429}
+	}
+	x.tell(0, 0, true)
+	return x.refuse(429, e, metric)
+}
+
+// refuse answers with an error and counts it.
+func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
+	x.gateway.worker.count(m, 1)
+	e.CodeText = x.gateway.policy.ErrorFormat == config.LiteLLM
+	x.body = e.Append(x.body[:0])
+	x.state = passing
+	return x.send(status, "application/json")
+}
+
+// fail does what the failure table says for a failure before admission.
+func (x *Exchange) fail(f failure) Decision {
+	e := &onFail[f]
+	x.headers = x.headers[:0]
+	if e.retry {
+		x.headers = append(x.headers, [2]string{"retry-after", "1"})
+	}
+	return x.refuse(e.status, llm.ErrorBody{Message: e.message, Type: "internal_server_error", Code: e.status}, e.metric)
+}
+
+func (x *Exchange) tooLarge() Decision {
+	return x.refuse(413, llm.ErrorBody{
+		Message: "Request body too large: this gateway takes " + strconv.Itoa(x.gateway.policy.MaxBodyBytes) + " bytes",
+		Type:    "invalid_request_error", Code: 413,
+	}, BadRequests)
+}
+
+// answer answers with JSON.
+func (x *Exchange) answer(status int, body []byte) Decision {
+	x.body = body
+	x.headers = x.headers[:0]
+	return x.send(status, "application/json")
+}
+
+// send answers with x.headers and x.body.
+func (x *Exchange) send(status int, contentType string) Decision {
+	x.state = passing
+	x.headers = append(x.headers, [2]string{"content-type", contentType})
+	x.reply = Reply{Status: status, Headers: x.headers, Body: x.body}
+	return Decision{Reply: &x.reply}
+}
+
+func (x *Exchange) answerModels() Decision {
+	var names []string
+	for i := range x.gateway.groups {
+		if m := x.gateway.groups[i].model; x.key.MayUse(m) {
+			names = append(names, m.Name)
+		}
+	}
+	return x.answer(200, llm.AppendModels(x.body[:0], names))
+}
+
+// pathOf is a route's path, for messages.
+func pathOf(r route) string {
+	for i := range endpoints {
+		if endpoints[i].route == r {
+			return endpoints[i].path
+		}
+	}
+	return ""
+}
+
+// stamp prints ms since 1970 as Python prints a datetime.
+func stamp(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05+00:00")
+}
+
+// appendStamp appends ms since 1970 as a JSON string in RFC 3339, UTC.
+func appendStamp(dst []byte, ms int64) []byte {
+	dst = append(dst, '"')
+	dst = time.UnixMilli(ms).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	return append(dst, '"')
+}

@@ -1,0 +1,415 @@
+package flow
+
+import (
+	"strconv"
+
+	"fairshare/plugin/admin"
+	"fairshare/plugin/config"
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+	"fairshare/plugin/unit"
+)
+
+// A state is how far an exchange has come. Every event is valid in every
+// state: a late or repeated one does nothing.
+type state uint8
+
+const (
+	fresh     state = iota
+	reading         // the request's body is awaited
+	waiting         // the request went upstream
+	answering       // the answer's headers have passed
+	passing         // nothing of this exchange concerns the gateway any more
+)
+
+// An Exchange is the life of one request. It belongs to its gateway's worker
+// and ends with Done.
+type Exchange struct {
+	gateway *Gateway
+	state   state
+	route   route
+	query   string
+	key     *tenant.Key
+	master  bool
+	group   *group
+	chosen  *config.Deployment
+	hold    quota.Hold
+	ask     llm.Ask
+	watch   llm.Observer
+	watched bool // watch can read the answer
+
+	limits [6][2]string // x-ratelimit-*, for the answer
+	nlimit int
+
+	present  [numCredentials]bool // credential headers that the client sent
+	encoding bool                 // the client sent accept-encoding
+	internal []string             // names of ours that the client sent
+
+	// Scratch that decisions point into.
+	edits   []Edit
+	reply   Reply
+	headers [][2]string
+	body    []byte
+}
+
+// Open begins an exchange.
+func (g *Gateway) Open() *Exchange {
+	w := g.worker
+	if n := len(w.free); n > 0 {
+		x := w.free[n-1]
+		w.free = w.free[:n-1]
+		x.gateway = g
+		return x
+	}
+	return &Exchange{gateway: g}
+}
+
+// maxFree bounds the exchanges that a worker keeps for reuse, and maxScratch
+// the memory that each keeps.
+const (
+	maxFree    = 256
+	maxScratch = 64 << 10
+)
+
+// RequestHeaders takes the request's headers, pseudo headers included, in the
+// order in which they came. pairs are the host's and not kept. end says that no
+// body follows.
+func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decision {
+	if x.state != fresh {
+		return Decision{}
+	}
+	x.state = passing
+	r, d := x.readRequest(pairs)
+	if d != nil {
+		return *d
+	}
+	e := find(r.path)
+	if e == nil {
+		if plain(r.path) && x.gateway.policy.PassesThrough(r.path) {
+			x.route = passThrough
+			x.dropInternal()
+			return Decision{Edits: x.edits}
+		}
+		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path), Type: "invalid_request_error", Code: 404}, BadRequests)
+	}
+	x.route = e.route
+	if r.method != e.method && !(r.method == "HEAD" && e.method == "GET") {
+		x.headers = append(x.headers[:0], [2]string{"allow", e.method})
+		return x.refuse(405, llm.ErrorBody{Message: "Method Not Allowed: " + clip(r.path) + " takes " + e.method, Type: "invalid_request_error", Code: 405}, BadRequests)
+	}
+	if e.route == alive {
+		return x.answer(200, append(x.body[:0], `"I'm alive!"`...))
+	}
+	if d := x.identify(now, &r); d != nil {
+		return *d
+	}
+	switch e.route {
+	case listModels:
+		return x.answerModels()
+	case showShares:
+		x.query = string(append([]byte(nil), r.query...))
+		return x.answerShares(now)
+	}
+	if end {
+		return x.RequestBody(now, nil)
+	}
+	if r.length > int64(x.gateway.policy.MaxBodyBytes) {
+		return x.tooLarge()
+	}
+	x.state = reading
+	if x.gateway.early && e.route == chatCompletions {
+		return x.goEarly()
+	}
+	return Decision{Pause: true}
+}
+
+// BodyGrows tells how many bytes of the request's body the host has so far, as
+// long as it is not complete.
+func (x *Exchange) BodyGrows(size int) Decision {
+	if x.state != reading {
+		return Decision{}
+	}
+	if size > x.gateway.policy.MaxBodyBytes {
+		x.state = passing
+		return x.tooLarge()
+	}
+	return Decision{Pause: true}
+}
+
+// RequestBody takes the whole body of the request. body is the host's and not
+// kept.
+func (x *Exchange) RequestBody(now int64, body []byte) Decision {
+	if x.state != reading && x.state != passing || x.route == unknownPath || x.route == passThrough {
+		return Decision{}
+	}
+	x.state = passing
+	if len(body) > x.gateway.policy.MaxBodyBytes {
+		return x.tooLarge()
+	}
+	switch x.route {
+	case chatCompletions:
+		return x.chat(now, body)
+	case generateKey:
+		return x.generate(now, body)
+	}
+	return Decision{}
+}
+
+// Reading reports whether the exchange waits for the request's body.
+func (x *Exchange) Reading() bool { return x.state == reading }
+
+func (x *Exchange) generate(now int64, body []byte) Decision {
+	var random [16]byte
+	if !x.gateway.worker.host.Random(random[:]) {
+		return x.fail(noRandomness)
+	}
+	out, refusal := admin.Generate(x.gateway.keys, now, &random, body, x.body[:0])
+	if refusal != nil {
+		return x.refuse(refusal.Status, llm.ErrorBody{
+			Message: refusal.Message, Type: refusal.Type, Param: refusal.Param, Code: refusal.Status,
+		}, BadRequests)
+	}
+	return x.answer(200, out)
+}
+
+// chat runs a chat completion from its body to the upstream or a mock.
+func (x *Exchange) chat(now int64, body []byte) Decision {
+	ask, fault := llm.ParseAsk(body)
+	if fault != nil {
+		return x.refuse(400, llm.ErrorBody{Message: fault.Message, Type: "invalid_request_error", Param: fault.Param, Code: 400}, BadRequests)
+	}
+	x.ask = ask
+	g := x.gateway
+	at, ok := g.index[ask.Model]
+	if !ok {
+		return x.refuse(400, llm.ErrorBody{
+			Message: "litellm.BadRequestError: You passed in model=" + clip(ask.Model) + ". There are no healthy deployments for this model",
+			Type:    "invalid_request_error", Param: "model", Code: 400,
+		}, BadRequests)
+	}
+	x.group = &g.groups[at]
+	if !x.key.MayUse(x.group.model) {
+		return x.refuse(403, llm.ErrorBody{
+			Message: "The requested model '" + clip(ask.Model) + "' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
+			Type:    "key_model_access_denied", Param: "model", Code: 403,
+		}, Unauthorised)
+	}
+	if !g.early {
+		x.chosen = x.group.next()
+	} else if x.chosen = x.group.next(); !x.chosen.IsMock && !g.reaches(x.chosen) {
+		return x.refuse(500, llm.ErrorBody{
+			Message: "model " + clip(ask.Model) + " has another upstream than the first, and this proxy sends headers before the body names the model",
+			Type:    "internal_server_error", Code: 500,
+		}, BadRequests)
+	}
+	if x.chosen.MissingKey != "" && !x.chosen.IsMock {
+		return x.refuse(500, llm.ErrorBody{
+			Message: "model " + clip(ask.Model) + " has no credential: the gateway's environment variable " + x.chosen.MissingKey + " is not set",
+			Type:    "internal_server_error", Code: 500,
+		}, BadRequests)
+	}
+	claim := g.claim(x.group, x.key)
+	claim.Ask = quota.Ask{
+		TextBytes: ask.TextBytes,
+		MaxOutput: times(ask.MaxOutput, ask.Choices),
+		Capped:    ask.Capped,
+	}
+	if x.chosen.IsMock {
+		return x.mock(now, claim)
+	}
+	v, err := g.worker.ledger.Admit(now, &x.group.terms, claim)
+	if err != nil {
+		return x.fail(admissionFailure(err))
+	}
+	x.setLimits(&v)
+	if !v.OK() {
+		return x.overLimit(&v)
+	}
+	g.worker.count(Admitted, 1)
+	x.hold = v.Hold
+	x.state = waiting
+	return x.forward(body)
+}
+
+// mock answers by itself, as LiteLLM's mock_response does: admitted, charged
+// and answered at once.
+func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
+	w, u := x.gateway.worker, llm.MockUsage
+	v, err := w.ledger.AdmitPaid(now, &x.group.terms, claim, quota.Spent{
+		Prompt: u.Prompt, Completion: u.Completion, Total: u.Total,
+	})
+	if err != nil {
+		return x.fail(admissionFailure(err))
+	}
+	x.setLimits(&v)
+	if !v.OK() {
+		return x.overLimit(&v)
+	}
+	w.count(Admitted, 1)
+	x.book(u.Prompt, u.Completion)
+	w.serial++
+	x.headers = append(x.headers[:0], x.limits[:x.nlimit]...)
+	id := "chatcmpl-" + strconv.FormatUint(uint64(now), 36) + "-" + strconv.FormatUint(w.ledger.Instance()^w.serial, 36)
+	if x.ask.Stream {
+		x.body = llm.AppendMockStream(x.body[:0], id, now/1000, x.ask.Model, x.chosen.Mock, u, x.ask.UsageWanted)
+		return x.send(200, "text/event-stream")
+	}
+	x.body = llm.AppendMockJSON(x.body[:0], id, now/1000, x.ask.Model, x.chosen.Mock, u)
+	return x.send(200, "application/json")
+}
+
+func times(t unit.Tokens, n int64) unit.Tokens {
+	const most = 1 << 40
+	return min(t, most) * unit.Tokens(min(n, 1<<10))
+}
+
+// ResponseHeaders takes the answer's headers. end says that no body follows.
+func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decision {
+	if x.state != waiting {
+		return Decision{}
+	}
+	x.state = answering
+	a := readAnswer(pairs)
+	x.edits = x.edits[:0]
+	for _, name := range a.foreign {
+		x.edits = append(x.edits, Edit{Name: name, Remove: true})
+	}
+	for _, l := range x.limits[:x.nlimit] {
+		x.edits = append(x.edits, Edit{Name: l[0], Value: l[1]})
+	}
+	if a.status < 200 || a.status > 299 || end {
+		// An error used no tokens, and neither did an answer without a body.
+		x.release(now)
+		return Decision{Edits: x.edits}
+	}
+	strip := x.ask.Stream && !x.ask.UsageWanted
+	x.watched = !a.encoded
+	switch {
+	case a.encoded:
+	case a.stream:
+		x.watch.Reset(llm.SSE, strip)
+		if strip && a.length {
+			x.edits = append(x.edits, Edit{Name: "content-length", Remove: true})
+		}
+	default:
+		x.watch.Reset(llm.JSON, false)
+	}
+	return Decision{Edits: x.edits}
+}
+
+// ResponseBody takes the next bytes of the answer, which it passes on at once.
+// chunk is the host's and not kept. end says that they are the last.
+func (x *Exchange) ResponseBody(now int64, chunk []byte, end bool) Decision {
+	if x.state != answering {
+		return Decision{}
+	}
+	var d Decision
+	if x.watched {
+		if out, changed := x.watch.Chunk(chunk, end); changed {
+			d.Body, d.Replace = out, true
+		}
+		// The books are settled before the answer's last byte leaves, so that
+		// the client's next request meets them.
+		if x.watch.Complete() {
+			x.settle(now, true)
+		}
+	}
+	if end {
+		x.settle(now, true)
+		x.state = passing
+	}
+	return d
+}
+
+// ResponseTrailers tells that the answer's body is over.
+func (x *Exchange) ResponseTrailers(now int64) Decision {
+	return x.ResponseBody(now, nil, true)
+}
+
+// Done ends the exchange, whatever came of it, and settles or releases what is
+// still open. The exchange must not be used afterwards.
+func (x *Exchange) Done(now int64) {
+	if x.gateway == nil {
+		return
+	}
+	w := x.gateway.worker
+	switch x.state {
+	case waiting:
+		x.release(now)
+	case answering:
+		if x.hold.Open() {
+			w.count(AbortedRequests, 1)
+			x.settle(now, false)
+		}
+	}
+	if len(w.free) >= maxFree || cap(x.body) > maxScratch {
+		return
+	}
+	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0]}
+	w.free = append(w.free, x)
+}
+
+// settle books what the answer cost: what it told, or what can be said of an
+// answer that did not tell. whole is false for an answer that broke off.
+func (x *Exchange) settle(now int64, whole bool) {
+	if !x.hold.Open() {
+		return
+	}
+	s := quota.Spent{Learn: whole}
+	u, told := llm.Usage{}, false
+	if x.watched {
+		u, told = x.watch.Usage()
+	}
+	input, output := x.hold.Estimate()
+	switch {
+	case told:
+		s.Prompt, s.Completion, s.Total = u.Prompt, u.Completion, u.Total
+	case x.watched:
+		s = guess(input, unit.Tokens((x.watch.OutputBytes()+3)/4))
+	default:
+		s = guess(input, output)
+	}
+	w := x.gateway.worker
+	if s.Estimated {
+		w.count(onFail[noUsage].metric, 1)
+		w.count(EstimatedTokens, int64(s.Total))
+	}
+	x.book(s.Prompt, s.Completion)
+	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
+		w.count(onFail[unsettled].metric, 1)
+	}
+}
+
+func guess(prompt, completion unit.Tokens) quota.Spent {
+	return quota.Spent{Prompt: prompt, Completion: completion, Total: prompt.Plus(completion), Estimated: true}
+}
+
+// release gives the hold back.
+func (x *Exchange) release(now int64) {
+	if !x.hold.Open() {
+		return
+	}
+	w := x.gateway.worker
+	w.count(ReleasedRequests, 1)
+	if w.ledger.Release(now, &x.group.terms, &x.hold) != nil {
+		w.count(onFail[unsettled].metric, 1)
+	}
+}
+
+// book counts usage and reports it to the leader.
+func (x *Exchange) book(prompt, completion unit.Tokens) {
+	w := x.gateway.worker
+	w.count(PromptTokens, int64(prompt))
+	w.count(CompletionTokens, int64(completion))
+	x.tell(prompt, completion, false)
+}
+
+// Ended is an exchange that is over: no event on it does anything.
+var Ended = &Exchange{state: passing}
+
+// Waiting reports whether the request is upstream and its answer has not begun.
+func (x *Exchange) Waiting() bool { return x.state == waiting }
+
+// Answering reports whether the answer's body concerns the gateway.
+func (x *Exchange) Answering() bool { return x.state == answering }

@@ -1,0 +1,91 @@
+package flow
+
+import (
+	"strconv"
+
+	"fairshare/plugin/config"
+)
+
+// forward rewrites the request for the upstream: the provider's model name and
+// credential, a stream's usage asked for, no compression that would hide the
+// usage, and nothing of the caller's secrets.
+func (x *Exchange) forward(body []byte) Decision {
+	usage := x.ask.Stream && !x.ask.UsageWanted
+	d := Decision{}
+	if usage || x.chosen.ProviderModel != x.ask.Model {
+		x.body = x.ask.Rewrite(x.body[:0], body, x.chosen.ProviderModel, usage)
+		d.Body, d.Replace = x.body, true
+	}
+	if x.gateway.early {
+		return d // the headers are gone already, see goEarly
+	}
+	x.edits = x.edits[:0]
+	if d.Replace {
+		x.edits = append(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(x.body))})
+	}
+	x.direct(x.chosen)
+	d.Edits = x.edits
+	return d
+}
+
+// direct edits the request's headers for an upstream.
+func (x *Exchange) direct(to *config.Deployment) {
+	for _, name := range x.internal {
+		if name != upstreamHeader {
+			x.edits = append(x.edits, Edit{Name: name, Remove: true})
+		}
+	}
+	for c, name := range credentialNames {
+		if x.present[c] && (c != authorization || to.APIKey == "") {
+			x.edits = append(x.edits, Edit{Name: name, Remove: true})
+		}
+	}
+	if to.APIKey != "" {
+		x.edits = append(x.edits, Edit{Name: "authorization", Value: "Bearer " + to.APIKey})
+	}
+	if x.encoding {
+		x.edits = append(x.edits, Edit{Name: "accept-encoding", Value: "identity"})
+	}
+	x.edits = append(
+		x.edits,
+		Edit{Name: ":path", Value: to.PathPrefix + "/chat/completions"},
+		Edit{Name: ":authority", Value: to.Upstream},
+		Edit{Name: upstreamHeader, Value: to.Upstream},
+	)
+}
+
+// goEarly sends the headers on before the body is known, on hosts that can't
+// wait for it with headers in hand. What the headers say must then not depend
+// on the body: they name the configuration's first upstream, and a model of
+// another one is refused when the body is there. The request still reaches that
+// upstream only as far as its headers until the body is admitted.
+func (x *Exchange) goEarly() Decision {
+	to := x.gateway.firstUpstream()
+	x.edits = x.edits[:0]
+	if to == nil {
+		return Decision{} // mocks only: nothing ever goes on
+	}
+	x.direct(to)
+	// The body may change its length.
+	x.edits = append(x.edits, Edit{Name: "content-length", Remove: true})
+	return Decision{Edits: x.edits}
+}
+
+// firstUpstream is the first deployment that is not a mock, nil if all are.
+func (g *Gateway) firstUpstream() *config.Deployment {
+	for i := range g.groups {
+		for j := range g.groups[i].model.Deployments {
+			if d := &g.groups[i].model.Deployments[j]; !d.IsMock {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// reaches reports whether a request whose headers went to the first upstream
+// may carry a body for to.
+func (g *Gateway) reaches(to *config.Deployment) bool {
+	first := g.firstUpstream()
+	return first != nil && first.Upstream == to.Upstream && first.PathPrefix == to.PathPrefix && first.APIKey == to.APIKey
+}

@@ -1,0 +1,140 @@
+package flow
+
+import "strconv"
+
+// Credential headers in the order in which LiteLLM looks for a key
+// (proxy/auth/user_api_key_auth.py, get_api_key).
+const (
+	litellmKey = iota
+	authorization
+	azureKey
+	anthropicKey
+	googleKey
+	numCredentials
+)
+
+var credentialNames = [numCredentials]string{"x-litellm-api-key", "authorization", "api-key", "x-api-key", "x-goog-api-key"}
+
+// upstreamHeader names the upstream that was chosen; the proxy's route table
+// reads it.
+const upstreamHeader = "x-fairshare-upstream"
+
+const internalPrefix = "x-fairshare-"
+
+// A requestHead is what the stages need of a request's headers. Its strings
+// are the host's.
+type requestHead struct {
+	method, path, query string
+	credentials         [numCredentials]string
+	length              int64 // of the body, -1 if not told
+}
+
+// readRequest reads the request's headers. It refuses those that another
+// reader could understand differently.
+func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
+	r := requestHead{length: -1}
+	x.internal = x.internal[:0]
+	for i := range pairs {
+		name, value := pairs[i][0], pairs[i][1]
+		switch name {
+		case ":method":
+			r.method = value
+			continue
+		case ":path":
+			r.path, r.query = split(value)
+			continue
+		case "content-length":
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				r.length = n
+			}
+			continue
+		case "accept-encoding":
+			x.encoding = true
+			continue
+		}
+		if len(name) > len(internalPrefix) && name[:len(internalPrefix)] == internalPrefix {
+			x.internal = append(x.internal, string(append([]byte(nil), name...)))
+			continue
+		}
+		for c, credential := range credentialNames {
+			if name != credential {
+				continue
+			}
+			if x.present[c] {
+				d := x.refuseKey("Malformed API Key passed in. The header "+credential+" is given twice.", "auth_error")
+				return r, &d
+			}
+			x.present[c] = true
+			r.credentials[c] = value
+		}
+	}
+	return r, nil
+}
+
+// dropInternal removes headers that only this gateway may set.
+func (x *Exchange) dropInternal() {
+	for _, name := range x.internal {
+		x.edits = append(x.edits, Edit{Name: name, Remove: true})
+	}
+}
+
+// An answerHead is what observing needs of an answer's headers.
+type answerHead struct {
+	status  int
+	stream  bool // server-sent events
+	encoded bool // compressed: can't be read
+	length  bool // the body's length is told
+	foreign []string
+}
+
+// readAnswer reads an answer's headers.
+func readAnswer(pairs [][2]string) answerHead {
+	var a answerHead
+	for i := range pairs {
+		name, value := pairs[i][0], pairs[i][1]
+		switch name {
+		case ":status":
+			a.status, _ = strconv.Atoi(value) // what is not a number is no success
+		case "content-type":
+			a.stream = len(value) >= 17 && equalFold(value[:17], "text/event-stream")
+		case "content-encoding":
+			a.encoded = value != "" && !equalFold(value, "identity")
+		case "content-length":
+			a.length = true
+		default:
+			// The upstream's own limits are the operator's, not the caller's.
+			for _, limit := range limitNames {
+				if name == limit {
+					a.foreign = append(a.foreign, limit)
+				}
+			}
+		}
+	}
+	return a
+}
+
+// equalFold compares s with lower, which is lower-case ASCII.
+func equalFold(s, lower string) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// clip shortens what a client sent, for a message.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

@@ -1,0 +1,103 @@
+package flow
+
+import (
+	"encoding/hex"
+
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+)
+
+// identify finds the caller's key, or the answer for a request without a good
+// one. The texts are LiteLLM's (proxy/auth/user_api_key_auth.py).
+func (x *Exchange) identify(now int64, r *requestHead) *Decision {
+	secret, refusal := credential(r)
+	if refusal != "" {
+		d := x.refuseKey(refusal, "auth_error")
+		return &d
+	}
+	g := x.gateway
+	hash := tenant.Hash(secret)
+	if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
+		x.key, x.master = &g.master, true
+		return nil
+	}
+	if len(secret) < 3 || secret[:3] != "sk-" {
+		d := x.refuseKey("LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'.", "auth_error")
+		return &d
+	}
+	k, st := g.keys.Find(&hash)
+	switch st {
+	case quota.OK:
+	case quota.NotFound:
+		d := x.refuseUnknown(secret, &hash)
+		return &d
+	default:
+		d := x.fail(keyStoreFailed)
+		return &d
+	}
+	switch {
+	case k.Blocked:
+		d := x.refuseKey("Key is blocked. Update via `/key/unblock` if you're an admin.", "auth_error")
+		return &d
+	case k.Expired(now):
+		d := x.refuse(401, llm.ErrorBody{
+			Message: "Authentication Error - Expired Key. Key Expiry time " + stamp(k.Expires) + " and current time " + stamp(now),
+			Type:    "expired_key", Param: k.Name, Code: 401,
+		}, Unauthorised)
+		return &d
+	}
+	if x.route == generateKey || x.route == showShares {
+		d := x.refuseKey("Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route="+pathOf(x.route)+". Your role=unknown. Your user_id=***", "auth_error")
+		return &d
+	}
+	x.key = k
+	return nil
+}
+
+// credential picks the key from the headers, or says what is wrong with them.
+func credential(r *requestHead) (secret, refusal string) {
+	for c, value := range r.credentials {
+		if value == "" {
+			continue
+		}
+		if c == azureKey || c == anthropicKey || c == googleKey {
+			return value, ""
+		}
+		const bearer = "bearer "
+		if len(value) > len(bearer) && equalFold(value[:len(bearer)], bearer) {
+			return value[len(bearer):], ""
+		}
+		// The documents' own curl lines send the bare key.
+		if c == litellmKey || len(value) > 3 && value[:3] == "sk-" {
+			return value, ""
+		}
+		return "", "Malformed API Key passed in. Ensure Key has `Bearer ` prefix."
+	}
+	return "", "No api key passed in."
+}
+
+// same compares two hashes in a time that does not depend on them.
+func same(a, b *[32]byte) bool {
+	var diff byte
+	for i := range a {
+		diff |= a[i] ^ b[i]
+	}
+	return diff == 0
+}
+
+func (x *Exchange) refuseKey(message, typ string) Decision {
+	return x.refuse(401, llm.ErrorBody{Message: "Authentication Error, " + message, Type: typ, Param: llm.None, Code: 401}, Unauthorised)
+}
+
+func (x *Exchange) refuseUnknown(secret string, hash *[32]byte) Decision {
+	shown := "sk-..."
+	if len(secret) >= 16 {
+		shown += secret[len(secret)-4:]
+	}
+	return x.refuse(401, llm.ErrorBody{
+		Message: "Authentication Error, Invalid proxy server token passed. Received API Key = " + shown +
+			", Key Hash (Token) =" + hex.EncodeToString(hash[:]) + ". Unable to find token in cache or `LiteLLM_VerificationTokenTable`",
+		Type: "token_not_found_in_db", Param: "key", Code: 401,
+	}, Unauthorised)
+}

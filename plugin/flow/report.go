@@ -1,0 +1,264 @@
+package flow
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/unit"
+)
+
+// Workers tell the leader what happened by events on the shared queue. Events
+// are news: the books are the truth, and a lost event costs a line of a
+// report. To spare a host call and a wake-up for each request, a worker
+// collects its events and sends them with its tick or when they are many.
+//
+// Message: events of  key hash 32 | group 2 | refused 1 | alias length 1 |
+// prompt 8 | completion 8 | alias.
+const (
+	eventSize  = 32 + 2 + 1 + 1 + 8 + 8
+	maxAlias   = 64
+	batchBytes = 4 << 10
+)
+
+type events struct{ batch []byte }
+
+// tell reports an admitted and settled, or a refused, request to the leader.
+func (x *Exchange) tell(prompt, completion unit.Tokens, refused bool) {
+	w, le := x.gateway.worker, binary.LittleEndian
+	alias := x.key.Alias
+	if len(alias) > maxAlias {
+		alias = alias[:maxAlias]
+	}
+	b := w.events.batch
+	b = append(b, x.key.Hash[:]...)
+	b = le.AppendUint16(b, uint16(x.gateway.index[x.group.model.Name]))
+	no := byte(0)
+	if refused {
+		no = 1
+	}
+	b = append(b, no, byte(len(alias)))
+	b = le.AppendUint64(b, uint64(prompt))
+	b = le.AppendUint64(b, uint64(completion))
+	w.events.batch = append(b, alias...)
+	if len(w.events.batch) >= batchBytes {
+		w.flush()
+	}
+}
+
+// flush sends the collected events.
+func (w *Worker) flush() {
+	if len(w.events.batch) == 0 {
+		return
+	}
+	if !w.host.Enqueue(w.events.batch) {
+		w.count(onFail[queueFull].metric, 1)
+	}
+	w.events.batch = w.events.batch[:0]
+}
+
+// A report is what the leader knows beside the books: whose the lines are.
+type report struct {
+	names map[uint64]name // by quota.KeyID
+	stamp []int64         // per group: what the published table was made from
+	buf   []byte
+}
+
+type name struct {
+	hash  [32]byte
+	alias string
+}
+
+// maxNames bounds what the leader remembers; past it the names are forgotten
+// and learned anew from the next events.
+const maxNames = 8192
+
+// drain takes all messages from the queue.
+func (w *Worker) drain() {
+	if w.report.names == nil {
+		w.report.names = make(map[uint64]name)
+	}
+	for range 1 << 10 { // the rest waits for the next tick
+		m, ok := w.host.Dequeue()
+		if !ok {
+			return
+		}
+		for len(m) >= eventSize {
+			n := int(m[35])
+			if len(m) < eventSize+n {
+				break
+			}
+			hash := [32]byte(m[:32])
+			id := quota.KeyID(&hash)
+			if known, ok := w.report.names[id]; !ok || known.alias != string(m[eventSize:eventSize+n]) {
+				if len(w.report.names) >= maxNames {
+					clear(w.report.names)
+				}
+				w.report.names[id] = name{hash, string(m[eventSize : eventSize+n])}
+			}
+			m = m[eventSize+n:]
+		}
+	}
+}
+
+// tablePrefix and the model group's name are where its share table lies: 8
+// bytes of ms since 1970 when it was made, then the members of a JSON array.
+const tablePrefix = "fs/t/"
+
+// publish writes each group's share table, as long as there is something new.
+// Its readers want to look at shares, not to decide by them: admission always
+// computes them from the book.
+func (w *Worker) publish(now int64, g *Gateway) {
+	if len(w.report.stamp) != len(g.groups) {
+		w.report.stamp = make([]int64, len(g.groups))
+	}
+	for i := range g.groups {
+		gr := &g.groups[i]
+		b, err := w.ledger.Read(now, &gr.terms)
+		if err != nil {
+			w.count(onFail[storeRefused].metric, 1)
+			continue
+		}
+		// Requests in flight, refusals and the minute move the stamp; an idle
+		// group's table is left alone.
+		s := b.Minute ^ (b.Totals.Requests+b.Totals.Refused)<<20 ^ b.Slots<<44 ^ int64(b.Totals.Tokens)<<8
+		if s == w.report.stamp[i] && len(b.Lines) == 0 {
+			continue
+		}
+		w.report.stamp[i] = s
+		w.report.buf = binary.LittleEndian.AppendUint64(w.report.buf[:0], uint64(now))
+		w.report.buf = w.appendTable(w.report.buf, now, b, &gr.terms)
+		if quota.Put(w.host, tablePrefix+gr.model.Name, w.report.buf) != quota.OK {
+			w.count(onFail[storeRefused].metric, 1)
+		}
+	}
+}
+
+// appendTable appends the active keys' part of a book as members of a JSON
+// array.
+func (w *Worker) appendTable(dst []byte, now int64, b *quota.Book, t *quota.Terms) []byte {
+	first := true
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		if !l.Active() {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, `{"key":`...)
+		n, known := w.report.names[l.ID]
+		if known {
+			dst = llm.AppendString(dst, hex.EncodeToString(n.hash[:]))
+		} else {
+			dst = append(dst, "null"...)
+		}
+		dst = append(dst, `,"key_alias":`...)
+		dst = llm.AppendNullable(dst, n.alias)
+		dst = append(dst, `,"weight":`...)
+		dst = strconv.AppendFloat(dst, float64(l.Weight)/quota.One, 'g', -1, 64)
+		if t.LimitTPM {
+			s, a := b.TokenShare(now, t, l)
+			dst = appendPart(dst, "tpm", s, int64(l.Used), int64(l.Held), a)
+		}
+		if t.LimitRPM {
+			s, a := b.RequestShare(now, t, l)
+			dst = appendPart(dst, "rpm", s, l.Requests, 0, a)
+		}
+		dst = append(dst, `,"in_flight":`...)
+		dst = strconv.AppendInt(dst, l.Slots, 10)
+		dst = append(dst, `,"refused":`...)
+		dst = strconv.AppendInt(dst, l.Refused, 10)
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+func appendPart(dst []byte, what string, share, used, held, available int64) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, what...)
+	dst = append(dst, `":{"share":`...)
+	dst = strconv.AppendInt(dst, share, 10)
+	dst = append(dst, `,"used":`...)
+	dst = strconv.AppendInt(dst, used, 10)
+	dst = append(dst, `,"held":`...)
+	dst = strconv.AppendInt(dst, held, 10)
+	dst = append(dst, `,"available":`...)
+	dst = strconv.AppendInt(dst, available, 10)
+	return append(dst, '}')
+}
+
+// answerShares is GET /fairshare/shares?model=: the group's book as it is now,
+// and the leader's table of who has which share.
+func (x *Exchange) answerShares(now int64) Decision {
+	w := x.gateway.worker
+	asked := parameter(x.query, "model")
+	at, ok := x.gateway.index[asked]
+	if !ok {
+		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
+	}
+	gr := &x.gateway.groups[at]
+	b, err := w.ledger.Read(now, &gr.terms)
+	if err != nil {
+		return x.fail(admissionFailure(err))
+	}
+	dst := append(x.body[:0], `{"model":`...)
+	dst = llm.AppendString(dst, gr.model.Name)
+	dst = append(dst, `,"minute":`...)
+	dst = appendStamp(dst, b.Minute*60_000)
+	dst = append(dst, `,"active_keys":`...)
+	dst = strconv.AppendInt(dst, b.Active(), 10)
+	if gr.terms.LimitTPM {
+		dst = appendBook(dst, "tpm", int64(gr.terms.TPM), int64(b.Used), int64(b.Held))
+	}
+	if gr.terms.LimitRPM {
+		dst = appendBook(dst, "rpm", gr.terms.RPM, b.Requests, 0)
+	}
+	dst = append(dst, `,"in_flight":`...)
+	dst = strconv.AppendInt(dst, b.Slots, 10)
+	dst = append(dst, `,"late_held":`...)
+	dst = strconv.AppendInt(dst, int64(b.PrevHeld), 10)
+	t := &b.Totals
+	dst = append(dst, `,"totals":{"requests":`...)
+	dst = strconv.AppendInt(dst, t.Requests, 10)
+	for _, v := range [...]struct {
+		name string
+		n    int64
+	}{
+		{"refused", t.Refused},
+		{"tokens", int64(t.Tokens)},
+		{"estimated_requests", t.EstimatedRequests},
+		{"estimated_tokens", int64(t.EstimatedTokens)},
+		{"debt_tokens", int64(t.DebtTokens)},
+		{"reclaimed", t.Reclaimed},
+	} {
+		dst = append(dst, `,"`...)
+		dst = append(dst, v.name...)
+		dst = append(dst, `":`...)
+		dst = strconv.AppendInt(dst, v.n, 10)
+	}
+	dst = append(dst, `},"keys_at":`...)
+	if v, _, st := w.host.Get(tablePrefix + gr.model.Name); st == quota.OK && len(v) >= 8 {
+		dst = appendStamp(dst, int64(binary.LittleEndian.Uint64(v)))
+		dst = append(dst, `,"keys":[`...)
+		dst = append(dst, v[8:]...)
+	} else {
+		dst = append(dst, `null,"keys":[`...)
+	}
+	return x.answer(200, append(dst, "]}"...))
+}
+
+func appendBook(dst []byte, what string, limit, used, held int64) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, what...)
+	dst = append(dst, `":{"limit":`...)
+	dst = strconv.AppendInt(dst, limit, 10)
+	dst = append(dst, `,"used":`...)
+	dst = strconv.AppendInt(dst, used, 10)
+	dst = append(dst, `,"held":`...)
+	dst = strconv.AppendInt(dst, held, 10)
+	return append(dst, '}')
+}

@@ -1,0 +1,124 @@
+package flow
+
+import "strings"
+
+// A route is one thing that a path can mean.
+type route uint8
+
+const (
+	unknownPath route = iota
+	chatCompletions
+	listModels
+	alive
+	generateKey
+	showShares
+	passThrough
+)
+
+type endpoint struct {
+	path   string
+	method string
+	route  route
+}
+
+// endpoints are all paths that this gateway serves. Anything else is refused
+// unless pass_through_paths lists it: an unknown path must not be a way round
+// the limits.
+var endpoints = [...]endpoint{
+	{"/v1/chat/completions", "POST", chatCompletions},
+	{"/chat/completions", "POST", chatCompletions},
+	{"/v1/models", "GET", listModels},
+	{"/models", "GET", listModels},
+	{"/health/liveliness", "GET", alive},
+	{"/health/liveness", "GET", alive},
+	{"/key/generate", "POST", generateKey},
+	{"/fairshare/shares", "GET", showShares},
+}
+
+// find returns the endpoint of path, nil if there is none. One "/" at the end
+// is ignored.
+func find(path string) *endpoint {
+	if len(path) > 1 && path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	for i := range endpoints {
+		if endpoints[i].path == path {
+			return &endpoints[i]
+		}
+	}
+	return nil
+}
+
+// split cuts a request target into path and query.
+func split(target string) (path, query string) {
+	for i := range len(target) {
+		if target[i] == '?' || target[i] == '#' {
+			return target[:i], target[i+1:]
+		}
+	}
+	return target, ""
+}
+
+// plain reports whether path has a single reading: no empty or dot segments, no
+// backslash and nothing percent-encoded, all of which an upstream might resolve
+// to another path than the one that was allowed.
+func plain(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '%' || c == '\\' || c < ' ' || c == 0x7f:
+			return false
+		case c == '/' && i+1 < len(path):
+			rest := path[i+1:]
+			if rest[0] == '/' || rest == "." || rest == ".." ||
+				len(rest) > 1 && rest[:2] == "./" || len(rest) > 2 && rest[:3] == "../" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// parameter returns the decoded value of a query's parameter, empty if there
+// is none. (net/url would bring fmt and reflect into the wasm.)
+func parameter(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return unescape(value)
+		}
+	}
+	return ""
+}
+
+// unescape undoes percent-encoding and "+"; a broken escape stays as it is.
+func unescape(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			out = append(out, ' ')
+		case s[i] == '%' && i+2 < len(s) && nibble(s[i+1]) >= 0 && nibble(s[i+2]) >= 0:
+			out = append(out, byte(nibble(s[i+1])<<4|nibble(s[i+2])))
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+func nibble(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,153 @@
+package flow
+
+import (
+	"fairshare/plugin/config"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+)
+
+// TickMS is how often Tick wants to be called, in milliseconds. The leader's
+// table is then at most 250 ms old.
+const TickMS = 200
+
+// A Worker is what one VM keeps between requests. Gateways of several
+// configurations may share it: after a reload the old one still serves the
+// exchanges that it began.
+type Worker struct {
+	host   Host
+	ledger *quota.Ledger
+	counts [NumMetrics]uint64
+	told   struct{ retries, elected int64 }
+	events events
+	report report
+	free   []*Exchange
+	serial uint64 // of the answers that this worker made itself
+}
+
+// NewWorker returns the worker of a VM. instance must be random: it tells the
+// VM from all others of the process.
+func NewWorker(h Host, instance uint64) *Worker {
+	return &Worker{host: h, ledger: quota.NewLedger(h, instance)}
+}
+
+func (w *Worker) count(m Metric, n int64) {
+	if n > 0 {
+		w.counts[m] += uint64(n)
+	}
+}
+
+// A Gateway serves one configuration on one worker.
+type Gateway struct {
+	worker *Worker
+	policy *config.Policy
+	keys   *tenant.Directory
+	master tenant.Key
+	groups []group
+	index  map[string]int // of groups, by model name
+	terms  []*quota.Terms
+	early  bool // headers go upstream before the body is read
+}
+
+// A group is a model group with what serving it needs.
+type group struct {
+	model   *config.Model
+	terms   quota.Terms
+	weights []uint32 // of the policy's priorities, millionths
+	turn    []int64  // smooth weighted round robin over the deployments
+}
+
+// NewGateway returns the gateway of a policy that config.Parse gave. early says
+// that the host sends a request's headers upstream before its body is there,
+// so that headers can't follow from the body.
+func NewGateway(w *Worker, p *config.Policy, early bool) *Gateway {
+	declared := make([]*tenant.Key, 0, len(p.VirtualKeys))
+	for i := range p.VirtualKeys {
+		v := &p.VirtualKeys[i]
+		declared = append(declared, &tenant.Key{
+			Hash: v.Hash, ID: quota.KeyID(&v.Hash), Alias: v.Alias, UserID: v.UserID, TeamID: v.TeamID,
+			Priority: v.Priority, Models: v.Models, Blocked: v.Blocked, Expires: v.Expires * 1000,
+		})
+	}
+	g := &Gateway{
+		worker: w, policy: p, early: early,
+		keys:   tenant.NewDirectory(w.host, declared),
+		master: tenant.Key{Hash: p.MasterKey, ID: quota.KeyID(&p.MasterKey), Alias: "litellm_proxy_master_key"},
+		groups: make([]group, len(p.Models)),
+		index:  make(map[string]int, len(p.Models)),
+	}
+	for i := range p.Models {
+		m := &p.Models[i]
+		limited := p.Limiter != config.Unlimited
+		gr := group{model: m, turn: make([]int64, len(m.Deployments))}
+		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
+		for _, f := range p.Fractions(m) {
+			gr.weights = append(gr.weights, uint32(f*quota.One+0.5))
+		}
+		g.groups[i] = gr
+		g.index[m.Name] = i
+	}
+	for i := range g.groups {
+		g.terms = append(g.terms, &g.groups[i].terms)
+	}
+	return g
+}
+
+// claim is what a request of k asks of the group.
+func (g *Gateway) claim(gr *group, k *tenant.Key) quota.Claim {
+	c := quota.Claim{Key: k.ID, Weight: quota.One, Pool: quota.NoPool}
+	if k.Priority == "" {
+		return c
+	}
+	for i := range g.policy.Priorities {
+		if g.policy.Priorities[i].Name == k.Priority {
+			c.Weight, c.Pool, c.Hard = gr.weights[i], uint8(i), true
+		}
+	}
+	return c
+}
+
+// next chooses the deployment for a request: each in turn, as often as its
+// weight says, evenly interleaved (nginx's smooth weighted round robin).
+func (gr *group) next() *config.Deployment {
+	all := gr.model.Deployments
+	if len(all) == 1 {
+		return &all[0]
+	}
+	best, sum := -1, int64(0)
+	for i := range all {
+		if all[i].Weight <= 0 {
+			continue
+		}
+		gr.turn[i] += all[i].Weight
+		sum += all[i].Weight
+		if best < 0 || gr.turn[i] > gr.turn[best] {
+			best = i
+		}
+	}
+	if best < 0 {
+		return &all[0]
+	}
+	gr.turn[best] -= sum
+	return &all[best]
+}
+
+// Tick does what is not part of any request: keeps the worker's seat, hands the
+// counters to the host, and if this worker leads, the leader's work. now is ms
+// since 1970.
+func (g *Gateway) Tick(now int64) {
+	w := g.worker
+	w.flush()
+	if w.ledger.Tick(now, g.terms) {
+		w.drain()
+		w.publish(now, g)
+	}
+	w.count(SwapRetries, w.ledger.Retries-w.told.retries)
+	w.count(LeaderChanges, w.ledger.Elected-w.told.elected)
+	w.told.retries, w.told.elected = w.ledger.Retries, w.ledger.Elected
+	for m := range w.counts {
+		if n := w.counts[m]; n > 0 {
+			w.host.Add(Metric(m), n)
+			w.counts[m] = 0
+		}
+	}
+}

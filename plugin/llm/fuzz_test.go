@@ -1,0 +1,471 @@
+//go:build !tinygo
+
+package llm
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"fairshare/plugin/unit"
+)
+
+// FuzzAsk: whatever ParseAsk lets through is one JSON object that
+// encoding/json reads the same way, and a rewrite changes the model and
+// include_usage, nothing else.
+func FuzzAsk(f *testing.F) {
+	for _, s := range []string{
+		`{"model":"a","messages":[{"role":"user","content":"hi \u00e9"}],"stream":true}`,
+		`{"stream_options":{"include_usage":false,"x":[1e2]},"m\u006fdel":"a\ud83d\ude00","messages":[],"n":2.0,"max_tokens":1e2,"user":"u"}`,
+		`{"model":"a","messages":[],"stream_options":{ },"max_completion_tokens":0}`,
+		`{"model":"a","messages":[],"stream_options":null,"Model":"b"}`,
+		`{"model":"a","messages":[{"content":[{"image_url":{"url":"data:"}}]}],"tools":[{"x":"y"}]}`,
+		`{"model":"a","messages":[[[[[[]]]]]],"x":-0.5E-7,"y":[true,false,null]}`,
+	} {
+		f.Add([]byte(s), "gpt-4o", true)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, name string, usage bool) {
+		ask, fault := ParseAsk(body)
+		ask.Rewrite(nil, body[:len(body)/2], name, usage)
+		if fault != nil {
+			return
+		}
+		sameAsOracle(t, body, ask)
+		out := ask.Rewrite(nil, body, name, usage)
+		again, fault := ParseAsk(out)
+		if fault != nil {
+			if name == "" && fault.Param == "model" {
+				return
+			}
+			t.Fatalf("rewrite of %s to %s: %+v", body, out, fault)
+		}
+		want := plain(ask)
+		want.Model = strings.ToValidUTF8(name, "\uFFFD")
+		if !utf8.ValidString(name) {
+			// ToValidUTF8 gives one mark for a run of wrong bytes.
+			want.Model = again.Model
+		}
+		want.UsageWanted = want.UsageWanted || usage
+		if got := plain(again); got != want {
+			t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
+		}
+		sameAsOracle(t, out, again)
+		sameElse(t, body, out)
+	})
+}
+
+// sameAsOracle holds an Ask against encoding/json's reading of the body, into
+// a struct as a Go upstream would, which folds names and takes the last.
+func sameAsOracle(t *testing.T, body []byte, ask Ask) {
+	t.Helper()
+	var want struct {
+		Model   string
+		Stream  bool
+		User    string
+		Options *struct {
+			Usage *bool `json:"include_usage"`
+		} `json:"stream_options"`
+		MaxTokens           *json.Number `json:"max_tokens"`
+		MaxCompletionTokens *json.Number `json:"max_completion_tokens"`
+		N                   *json.Number
+		Messages            []any
+	}
+	if err := json.Unmarshal(body, &want); err != nil {
+		t.Fatalf("ParseAsk took %s, encoding/json says %v", body, err)
+	}
+	wanted := want.Options != nil && want.Options.Usage != nil && *want.Options.Usage
+	if ask.Model != want.Model || ask.Stream != want.Stream || ask.User != want.User || ask.UsageWanted != wanted || want.Messages == nil {
+		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %+v", body, ask, want)
+	}
+	limit := want.MaxTokens
+	if want.MaxCompletionTokens != nil {
+		limit = want.MaxCompletionTokens
+	}
+	if ask.Capped != (limit != nil) || limit != nil && ask.MaxOutput != oracleTokens(string(*limit)) {
+		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %v", body, ask, limit)
+	}
+	if want.N != nil && ask.Choices != int64(oracleTokens(string(*want.N))) {
+		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %v", body, ask, *want.N)
+	}
+}
+
+// sameElse checks that all members but the two that Rewrite touches are the
+// same, byte for byte.
+func sameElse(t *testing.T, body, out []byte) {
+	t.Helper()
+	var before, after map[string]json.RawMessage
+	if json.Unmarshal(body, &before) != nil || json.Unmarshal(out, &after) != nil {
+		t.Fatalf("%s became %s", body, out)
+	}
+	for _, name := range []string{"model", "stream_options"} {
+		delete(before, name)
+		delete(after, name)
+	}
+	if len(before) != len(after) {
+		t.Fatalf("%s became %s", body, out)
+	}
+	for name := range before {
+		if !bytes.Equal(before[name], after[name]) {
+			t.Fatalf("%s became %s: %q differs", body, out, name)
+		}
+	}
+}
+
+// oracleTokens is the number that text spells, cut to an integer from 0 up.
+func oracleTokens(text string) unit.Tokens {
+	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
+	if strings.HasPrefix(text, "-") || strings.Trim(mantissa, "0.") == "" {
+		return 0
+	}
+	// A power beyond the digits' reach is beyond big.Rat's patience too.
+	if p, err := strconv.Atoi(power); power != "" && (err != nil || p > 5000 || p < -5000) {
+		if strings.HasPrefix(power, "-") {
+			return 0
+		}
+		return math.MaxInt64
+	}
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return 0
+	}
+	n := new(big.Int).Quo(r.Num(), r.Denom())
+	if !n.IsInt64() {
+		return math.MaxInt64
+	}
+	return unit.Tokens(n.Int64())
+}
+
+// FuzzObserveCuts: any bytes, cut anywhere, give the same results and the same
+// bytes passed on, and without strip those are the bytes that came.
+func FuzzObserveCuts(f *testing.F) {
+	files, _ := filepath.Glob("../../testdata/upstream/openai/*")
+	for i, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(body), strings.HasSuffix(file, ".sse"), i%2 == 0, []byte{1, 2, 3, 50, 7})
+	}
+	f.Add("\xef\xbb\xbfdata:{\"choices\":[],\r\ndata: \"usage\":{\"total_tokens\":1}}\r\n\r\n:\r\rdata", true, true, []byte{1})
+	f.Fuzz(func(t *testing.T, body string, stream, strip bool, sizes []byte) {
+		kind := JSON
+		if stream {
+			kind = SSE
+		}
+		var cuts []int
+		for i, at := 0, 0; len(sizes) > 0; i++ {
+			at += int(sizes[i%len(sizes)])
+			if at > len(body) || len(cuts) > 4*len(body) {
+				break
+			}
+			cuts = append(cuts, at)
+		}
+		var o Observer
+		whole := observe(&o, kind, strip, body, false)
+		if got := observe(&o, kind, strip, body, len(cuts)%2 == 0, cuts...); got != whole {
+			t.Fatalf("%q cut at %v:\n %+v\nwhole:\n %+v", body, cuts, got, whole)
+		}
+		if (!strip || kind == JSON) && whole.passed != body {
+			t.Fatalf("%q was passed on as %q", body, whole.passed)
+		}
+		if kind == SSE {
+			want, ok := oracleStream(body, strip)
+			if ok && whole != want {
+				t.Fatalf("%q, strip %v:\n %+v\noracle:\n %+v", body, strip, whole, want)
+			}
+		}
+	})
+}
+
+// FuzzObserveJSON: a document that encoding/json takes is read as it reads it.
+func FuzzObserveJSON(f *testing.F) {
+	files, _ := filepath.Glob("../../testdata/upstream/openai/*.json")
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(body))
+	}
+	f.Add(`{"usage":{"prompt_tokens":-1,"completion_tokens":1e3,"completion_tokens":2.5,"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":{}},"usage":null}`)
+	f.Add(`{"choices":[{"message":{"content":[{"text":"a"}],"reasoning":"b","reasoning_content":"cc"}},{"text":"d"}],"x_groq":{"usage":{"total_tokens":1}}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		want, ok := oracleDocument(body)
+		if !ok {
+			return
+		}
+		var o Observer
+		got := observe(&o, JSON, false, body, false)
+		first := strings.TrimLeft(body, " \t\r\n")
+		usage, found := want.usage()
+		if got.usage != usage || got.found != found || got.output != want.output ||
+			got.complete != (first[0] == '{' || first[0] == '[') {
+			t.Fatalf("%s\n %+v\noracle:\n %+v %v %+v", body, got, usage, found, want)
+		}
+	})
+}
+
+// An oracle is what encoding/json finds in the documents of an answer.
+type oracle struct {
+	top, side *Usage
+	output    int64
+
+	// of the last document
+	object, listed, some bool
+}
+
+func (o *oracle) usage() (Usage, bool) {
+	switch {
+	case o.top != nil:
+		return *o.top, true
+	case o.side != nil:
+		return *o.side, true
+	}
+	return Usage{}, false
+}
+
+// oracleDocument reads one document; false if it is none, or one whose text
+// encoding/json changes as it reads.
+func oracleDocument(body string) (oracle, bool) {
+	if !json.Valid([]byte(body)) || !utf8.ValidString(body) || strings.Contains(strings.ToLower(body), `\ud`) {
+		return oracle{}, false
+	}
+	var o oracle
+	d := json.NewDecoder(strings.NewReader(body))
+	d.UseNumber()
+	o.value(d, nil, &[2]int64{}, nil)
+	return o, true
+}
+
+// value reads the value at path, whose elements are member names, or "[]" for
+// elements of an array. numbers holds the usage object around it.
+func (o *oracle) value(d *json.Decoder, path []string, heard *[2]int64, numbers map[string]json.Number) {
+	token, err := d.Token()
+	if err != nil {
+		return
+	}
+	at := strings.Join(path, "/")
+	if numbers != nil {
+		delete(numbers, at)
+		for name := range numbers {
+			if strings.HasPrefix(name, at+"/") {
+				delete(numbers, name)
+			}
+		}
+	}
+	if at == "choices/[]" {
+		o.some = true
+		*heard = [2]int64{}
+	}
+	switch v := token.(type) {
+	case json.Delim:
+		isUsage := v == '{' && (at == "usage" || at == "x_groq/usage")
+		if isUsage {
+			numbers = map[string]json.Number{}
+		}
+		if at == "usage" && isUsage {
+			o.object = true
+		}
+		if at == "choices" && v == '[' {
+			o.listed = true
+		}
+		for d.More() {
+			element := "[]"
+			if v == '{' {
+				name, err := d.Token()
+				if err != nil {
+					return
+				}
+				element = strings.NewReplacer("/", "%", "[", "%").Replace(name.(string))
+			}
+			o.value(d, append(path[:len(path):len(path)], element), heard, numbers)
+		}
+		d.Token()
+		if isUsage {
+			o.settle(at, numbers)
+		}
+	case json.Number:
+		if numbers != nil {
+			numbers[at] = v
+		}
+	case string:
+		o.text(path, int64(len(v)), heard)
+	}
+}
+
+func (o *oracle) settle(at string, numbers map[string]json.Number) {
+	number := func(name string) (unit.Tokens, bool) {
+		n, ok := numbers[at+"/"+name]
+		return oracleTokens(string(n)), ok
+	}
+	var u Usage
+	var p, c, total bool
+	u.Prompt, p = number("prompt_tokens")
+	u.Completion, c = number("completion_tokens")
+	u.Total, total = number("total_tokens")
+	u.Cached, _ = number("prompt_tokens_details/cached_tokens")
+	u.Reasoning, _ = number("completion_tokens_details/reasoning_tokens")
+	if !total {
+		u.Total = u.Prompt.Plus(u.Completion)
+	}
+	if !p && !c && !total {
+		return
+	}
+	if at == "usage" {
+		o.top = &u
+	} else {
+		o.side = &u
+	}
+}
+
+func (o *oracle) text(path []string, size int64, heard *[2]int64) {
+	if len(path) < 3 || len(path) > knownDepth || path[0] != "choices" || path[1] != "[]" {
+		return
+	}
+	if len(path) == 3 {
+		if path[2] == "text" {
+			o.output += size
+		}
+		return
+	}
+	if path[2] != "message" && path[2] != "delta" {
+		return
+	}
+	name := path[len(path)-1]
+	if len(path) == 4 {
+		switch name {
+		case "content", "refusal":
+			o.output += size
+		case "reasoning_content", "reasoning":
+			before := max(heard[0], heard[1])
+			if name == "reasoning" {
+				heard[0] += size
+			} else {
+				heard[1] += size
+			}
+			o.output += max(heard[0], heard[1]) - before
+		}
+		return
+	}
+	switch path[3] {
+	case "content", "tool_calls", "function_call", "audio":
+		switch name {
+		case "text", "arguments", "name", "input", "thinking", "transcript":
+			o.output += size
+		}
+	}
+}
+
+// oracleStream reads a stream whole, line by line; false if an event's data
+// is neither a document for encoding/json nor [DONE].
+func oracleStream(body string, strip bool) (seen, bool) {
+	rest := strings.TrimPrefix(body, "\uFEFF")
+	want := seen{passed: body[:len(body)-len(rest)]}
+	if want.passed != "" && strings.HasPrefix(rest, "\uFEFF") {
+		return seen{}, false
+	}
+	var all oracle
+	var raw strings.Builder
+	raw.WriteString(want.passed)
+	want.passed = ""
+	var data []string
+	for rest != "" || raw.Len() > 0 {
+		n := strings.IndexAny(rest, "\r\n")
+		line, end := rest, ""
+		if n >= 0 {
+			line, end = rest[:n], rest[n:n+1]
+			if strings.HasPrefix(rest[n:], "\r\n") {
+				end = "\r\n"
+			}
+		}
+		rest = rest[len(line)+len(end):]
+		raw.WriteString(line + end)
+		if line == "data" {
+			data = append(data, "")
+		} else if value, ok := strings.CutPrefix(line, "data:"); ok {
+			data = append(data, strings.TrimPrefix(value, " "))
+		}
+		if line != "" && rest != "" {
+			continue
+		}
+		text := strings.Join(data, "\n")
+		var event oracle
+		if data != nil && text == "[DONE]" {
+			want.complete = true
+		} else if data != nil {
+			var ok bool
+			if event, ok = oracleDocument(text); !ok {
+				return seen{}, false
+			}
+			if event.top != nil {
+				all.top = event.top
+			}
+			if event.side != nil {
+				all.side = event.side
+			}
+			all.output += event.output
+			if event.some {
+				want.events++
+			}
+		}
+		size := raw.Len()
+		if line == "" && end == "\r\n" {
+			size-- // an event is decided by the CR
+		}
+		if !strip || !event.object || !event.listed || event.some || size > maxHeld {
+			want.passed += raw.String()
+		}
+		raw.Reset()
+		data = nil
+	}
+	want.usage, want.found = all.usage()
+	want.output = all.output
+	return want, true
+}
+
+// FuzzQuote: any bytes become a JSON string that says the same, with U+FFFD
+// for what is not UTF-8, as encoding/json has it.
+func FuzzQuote(f *testing.F) {
+	for _, s := range []string{"", "plain", "\"\\/\b\f\n\r\t\x00", "é中😀\u2028", "\xff\xc3\xed\xa0\x80", "<script>&"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out := AppendString([]byte("["), s)
+		out = append(out, ']')
+		var got []string
+		if err := json.Unmarshal(out, &got); err != nil || !utf8.Valid(out) {
+			t.Fatalf("AppendString(%q) = %q: %v", s, out, err)
+		}
+		if want := string([]rune(s)); got[0] != want {
+			t.Fatalf("AppendString(%q) = %s, want %q", s, out, want)
+		}
+		raw := out[2 : len(out)-2]
+		if back, ok := unquote(raw); !ok || back != got[0] {
+			t.Fatalf("unquote(%s) = %q, %v", raw, back, ok)
+		}
+		body := ErrorBody{Message: s, Type: s, Param: s, Code: 400}.Append(nil)
+		if !json.Valid(body) {
+			t.Fatalf("error of %q = %s", s, body)
+		}
+		if models := AppendModels(nil, []string{s, s}); !json.Valid(models) {
+			t.Fatalf("models of %q = %s", s, models)
+		}
+		if mock := AppendMockJSON(nil, s, 1, s, s, MockUsage); !json.Valid(mock) {
+			t.Fatalf("mock of %q = %s", s, mock)
+		}
+		stream := string(AppendMockStream(nil, s, 1, s, s, MockUsage, true))
+		got2, ok := oracleStream(stream, false)
+		if !ok || got2.usage != MockUsage || !got2.complete || utf8.ValidString(s) && got2.output != int64(len(s)) {
+			if !strings.Contains(strings.ToLower(stream), `\ud`) {
+				t.Fatalf("mock stream of %q = %s", s, stream)
+			}
+		}
+	})
+}

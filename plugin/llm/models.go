@@ -1,0 +1,24 @@
+package llm
+
+import "strconv"
+
+// modelsCreated is the moment that LiteLLM gives for every model (its
+// DEFAULT_MODEL_CREATED_AT_TIME): no client reads it, some require it.
+const modelsCreated = 1677610602
+
+// AppendModels appends the answer of GET /v1/models, naming the model groups
+// in the order given, in LiteLLM's member order.
+func AppendModels(dst []byte, names []string) []byte {
+	dst = append(dst, `{"data":[`...)
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"id":`...)
+		dst = AppendString(dst, name)
+		dst = append(dst, `,"object":"model","created":`...)
+		dst = strconv.AppendInt(dst, modelsCreated, 10)
+		dst = append(dst, `,"owned_by":"openai"}`...)
+	}
+	return append(dst, `],"object":"list"}`...)
+}

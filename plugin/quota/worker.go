@@ -1,0 +1,380 @@
+package quota
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"fairshare/plugin/unit"
+)
+
+// What a dead VM held must come back. Each worker has a seat: a small record
+// that it beats, and pages on which it notes what it holds before anything can
+// happen to it. A seat that stops beating is taken off the books by the leader.
+const (
+	beatMS = 1_000
+	// staleMS is when a seat counts as dead. Six missed beats are no hiccup;
+	// with a leader's round a second and a lease of 1.5 s all is back within
+	// ten seconds even if the leader itself died.
+	staleMS = 6_000
+	leaseMS = 1_500
+	// blindMS is the pause after which a worker can't trust its own view: it
+	// may have been taken for dead meanwhile, or all others seem dead because
+	// the clock jumped or the process was stopped.
+	blindMS = 2_000
+
+	seats    = 256 // Envoy's --concurrency is the number of cores
+	noSeat   = -1
+	pageSize = 16 // holds a page
+)
+
+const (
+	seatMagic = 0x01575346 // "FSW" and layout 1
+	pageMagic = 0x01505346 // "FSP" and layout 1
+	leadMagic = 0x014c5346 // "FSL" and layout 1
+	leadKey   = "fs/lead"
+)
+
+type seatState uint8
+
+const (
+	vacant seatState = iota
+	seated
+	clearing // a leader is taking its holds off the books
+)
+
+// A seat is one worker's record.
+type seat struct {
+	instance uint64 // who sits, or who clears
+	beat     int64  // ms, last sign of life of that one
+	pages    uint32 // pages ever written under this seat
+	state    seatState
+}
+
+const seatSize = 4 + 4 + 8 + 8 + 4 + 1
+
+func (s *seat) encode(dst []byte) []byte {
+	le := binary.LittleEndian
+	start := len(dst)
+	dst = le.AppendUint32(dst, seatMagic)
+	dst = le.AppendUint32(dst, 0)
+	dst = le.AppendUint64(dst, s.instance)
+	dst = le.AppendUint64(dst, uint64(s.beat))
+	dst = le.AppendUint32(dst, s.pages)
+	dst = append(dst, byte(s.state))
+	le.PutUint32(dst[start+4:], checksum(dst[start+8:]))
+	return dst
+}
+
+func (s *seat) decode(v []byte) bool {
+	le := binary.LittleEndian
+	if len(v) != seatSize || le.Uint32(v) != seatMagic || le.Uint32(v[4:]) != checksum(v[8:]) {
+		return false
+	}
+	s.instance = le.Uint64(v[8:])
+	s.beat = int64(le.Uint64(v[16:]))
+	s.pages = le.Uint32(v[24:])
+	s.state = seatState(v[28])
+	return true
+}
+
+// A note is one open hold as the journal keeps it.
+type note struct {
+	group  uint64 // groupID of the model group's key; 0: free
+	key    uint64
+	minute int64
+	tokens unit.Tokens
+}
+
+const noteSize = 4 * 8
+
+// A page of the journal. Only its worker writes it, or who clears its seat.
+type page struct {
+	key   string
+	notes [pageSize]note
+	used  int
+}
+
+func (p *page) encode(dst []byte) []byte {
+	le := binary.LittleEndian
+	start := len(dst)
+	dst = le.AppendUint32(dst, pageMagic)
+	dst = le.AppendUint32(dst, 0)
+	for i := range p.notes {
+		n := &p.notes[i]
+		dst = le.AppendUint64(dst, n.group)
+		dst = le.AppendUint64(dst, n.key)
+		dst = le.AppendUint64(dst, uint64(n.minute))
+		dst = le.AppendUint64(dst, uint64(n.tokens))
+	}
+	le.PutUint32(dst[start+4:], checksum(dst[start+8:]))
+	return dst
+}
+
+func (p *page) decode(v []byte) bool {
+	le := binary.LittleEndian
+	if len(v) != 8+pageSize*noteSize || le.Uint32(v) != pageMagic || le.Uint32(v[4:]) != checksum(v[8:]) {
+		return false
+	}
+	v = v[8:]
+	for i := range p.notes {
+		p.notes[i] = note{
+			group: le.Uint64(v), key: le.Uint64(v[8:]),
+			minute: int64(le.Uint64(v[16:])), tokens: unit.Tokens(le.Uint64(v[24:])),
+		}
+		v = v[noteSize:]
+	}
+	return true
+}
+
+// worker is the part of a ledger that outlives requests.
+type worker struct {
+	seat     int    // its number, noSeat before the first hold
+	epoch    uint32 // counts the times that the seat was lost
+	pages    []*page
+	pageBuf  []byte
+	lastBeat int64 // when the seat was last beaten
+	lastTick int64
+	lastLook int64 // leader: when the seats were last looked over
+	lease    int64 // leader: until when
+	Elected  int64 // how often this VM became leader
+}
+
+func seatKey(n int) string    { return "fs/w/" + strconv.Itoa(n) }
+func pageKey(n, p int) string { return "fs/w/" + strconv.Itoa(n) + "/" + strconv.Itoa(p) }
+
+// groupID shortens a group's key for the journal, which has fixed-size notes.
+func groupID(key string) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 0x100000001b3
+	}
+	if h == 0 {
+		h = 1
+	}
+	return h
+}
+
+// journal notes an open hold where it survives this VM. A hold that can't be
+// noted is still right; only a crash of this VM would leave it on the books
+// until its minute ends.
+func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
+	h.epoch = l.epoch
+	if l.seat == noSeat && !l.sit(now) {
+		return
+	}
+	at := 0
+	for at < len(l.pages) && l.pages[at].used == pageSize {
+		at++
+	}
+	if at == len(l.pages) {
+		l.pages = append(l.pages, &page{key: pageKey(l.seat, at)})
+		if !l.beat(now) { // which also says how many pages there are
+			return
+		}
+	}
+	p := l.pages[at]
+	for i := range p.notes {
+		if p.notes[i].group == 0 {
+			p.notes[i] = note{t.id, h.key, h.minute, h.tokens}
+			p.used++
+			h.page, h.slot = int32(at), int32(i)
+			l.write(p)
+			return
+		}
+	}
+}
+
+// strike takes a closed hold out of the journal.
+func (l *Ledger) strike(h *Hold) {
+	if h.page < 0 || h.epoch != l.epoch {
+		return
+	}
+	p := l.pages[h.page]
+	p.notes[h.slot] = note{}
+	p.used--
+	l.write(p)
+}
+
+func (l *Ledger) write(p *page) {
+	l.pageBuf = p.encode(l.pageBuf[:0])
+	// A page that can't be written now is written whole with the next hold on it.
+	_ = Put(l.store, p.key, l.pageBuf)
+}
+
+// sit takes the first free seat.
+func (l *Ledger) sit(now int64) bool {
+	var old seat
+	for n := range seats {
+		mine := seat{instance: l.instance, beat: now, state: seated}
+		l.pageBuf = mine.encode(l.pageBuf[:0])
+		v, cas, st := l.store.Get(seatKey(n))
+		switch {
+		case st == NotFound:
+			st = Create(l.store, seatKey(n), l.pageBuf)
+		case st == OK && old.decode(v) && old.state == vacant:
+			st = l.store.Set(seatKey(n), l.pageBuf, cas)
+		default:
+			continue
+		}
+		if st == OK {
+			l.seat, l.lastBeat = n, now
+			return true
+		}
+	}
+	return false
+}
+
+// beat shows that this worker lives. It reports false when the seat was given
+// away meanwhile: then what this worker held is off the books already, and its
+// open holds are void.
+func (l *Ledger) beat(now int64) bool {
+	var s seat
+	key := seatKey(l.seat)
+	for range maxTries {
+		v, cas, st := l.store.Get(key)
+		if st != OK || !s.decode(v) {
+			return true // nothing readable says otherwise; the next beat tells
+		}
+		if s.instance != l.instance || s.state != seated {
+			l.seat = noSeat
+			l.epoch++
+			l.pages = nil
+			return false
+		}
+		s.beat, s.pages = now, uint32(len(l.pages))
+		l.pageBuf = s.encode(l.pageBuf[:0])
+		if l.store.Set(key, l.pageBuf, cas) != Mismatch {
+			break
+		}
+	}
+	l.lastBeat = now
+	return true
+}
+
+// awake makes sure before an act that this worker was not taken for dead.
+func (l *Ledger) awake(now int64) {
+	if d := now - l.lastBeat; l.seat != noSeat && (d > staleMS/2 || d < 0) {
+		l.beat(now)
+	}
+}
+
+// Tick keeps this worker's seat, and reports whether this worker leads: exactly
+// one worker of a process does, from at most leaseMS after another stopped. The
+// leader takes dead workers' holds off the books of the groups. Tick wants to
+// be called about five times a second.
+func (l *Ledger) Tick(now int64, groups []*Terms) bool {
+	gap := now - l.lastTick
+	l.lastTick = now
+	if d := now - l.lastBeat; l.seat != noSeat && (d >= beatMS || d < 0) {
+		l.beat(now)
+	}
+	if !l.lead(now) {
+		return false
+	}
+	if gap < 0 || gap > blindMS {
+		l.lastLook = now // let the others beat first
+	}
+	if now-l.lastLook >= beatMS {
+		l.lastLook = now
+		l.clear(now, groups)
+	}
+	return true
+}
+
+// lead holds, renews or takes the lease.
+func (l *Ledger) lead(now int64) bool {
+	le := binary.LittleEndian
+	v, cas, st := l.store.Get(leadKey)
+	if st != OK && st != NotFound {
+		return false
+	}
+	if st == OK && len(v) == 24 && le.Uint32(v) == leadMagic && le.Uint32(v[4:]) == checksum(v[8:]) {
+		until := int64(le.Uint64(v[16:]))
+		good := until > now && until <= now+2*leaseMS // a later one is a clock's that stepped back
+		if le.Uint64(v[8:]) == l.instance {
+			if good && until-now > leaseMS/2 {
+				return true
+			}
+		} else if good {
+			l.lease = 0
+			return false
+		}
+	}
+	until := now + leaseMS
+	l.pageBuf = le.AppendUint32(l.pageBuf[:0], leadMagic)
+	l.pageBuf = le.AppendUint32(l.pageBuf, 0)
+	l.pageBuf = le.AppendUint64(l.pageBuf, l.instance)
+	l.pageBuf = le.AppendUint64(l.pageBuf, uint64(until))
+	le.PutUint32(l.pageBuf[4:], checksum(l.pageBuf[8:]))
+	if st == NotFound {
+		st = Create(l.store, leadKey, l.pageBuf)
+	} else {
+		st = l.store.Set(leadKey, l.pageBuf, cas)
+	}
+	if st != OK {
+		l.lease = 0
+		return false
+	}
+	if l.lease == 0 {
+		l.Elected++
+	}
+	l.lease = until
+	return true
+}
+
+// clear takes the seats that stopped beating off the books.
+func (l *Ledger) clear(now int64, groups []*Terms) {
+	var s seat
+	for n := range seats {
+		key := seatKey(n)
+		v, cas, st := l.store.Get(key)
+		if st == NotFound {
+			return // seats are taken in order
+		}
+		d := now
+		if st != OK || !s.decode(v) || s.state == vacant {
+			continue
+		}
+		if d -= s.beat; d <= staleMS && d >= -staleMS {
+			continue
+		}
+		s.instance, s.beat, s.state = l.instance, now, clearing
+		l.pageBuf = s.encode(l.pageBuf[:0])
+		if l.store.Set(key, l.pageBuf, cas) != OK {
+			continue // it beat after all, or another clears it
+		}
+		for p := range int(s.pages) {
+			l.clearPage(now, pageKey(n, p), groups)
+		}
+		s.state = vacant
+		l.pageBuf = s.encode(l.pageBuf[:0])
+		_ = Put(l.store, key, l.pageBuf) // nobody else writes a seat being cleared
+	}
+}
+
+func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
+	p := page{key: key}
+	v, _, st := l.store.Get(key)
+	if st != OK || !p.decode(v) {
+		return
+	}
+	for i := range p.notes {
+		n := p.notes[i]
+		if n.group == 0 {
+			continue
+		}
+		p.notes[i] = note{}
+		for _, t := range groups {
+			if t.id == n.group {
+				h := Hold{minute: n.minute, key: n.key, tokens: n.tokens}
+				// A book that can't be changed now keeps the hold until its minute ends.
+				_ = l.change(now, t, func(b *Book) bool {
+					b.close(&h, false, nil, t)
+					b.Totals.Reclaimed++
+					return true
+				})
+			}
+		}
+	}
+	l.write(&p)
+}

@@ -45,7 +45,6 @@ func (v *Verdict) OK() bool { return v.Reason == Admitted }
 // A Room is what is left of one limit, after this request if it was admitted.
 type Room struct {
 	Limited bool
-	Limit   int64 // the model group's, a minute
 	Model   int64 // left of it for all
 	Caller  int64 // left of it for this caller
 }
@@ -88,8 +87,8 @@ type Spent struct {
 func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
 	var v Verdict
 	l.awake(now)
-	err := l.change(now, t, func(b *Book) bool {
-		v = b.admit(now, t, &c)
+	err := l.change(now, t, func(r *record) bool {
+		v = r.admit(now, t, &c)
 		return true
 	})
 	if err != nil {
@@ -106,9 +105,9 @@ func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
 func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, error) {
 	var v Verdict
 	c.Exact = max(1, s.Total)
-	err := l.change(now, t, func(b *Book) bool {
-		if v = b.admit(now, t, &c); v.OK() {
-			b.close(&v.Hold, false, &s, t)
+	err := l.change(now, t, func(r *record) bool {
+		if v = r.admit(now, t, &c); v.OK() {
+			r.close(&v.Hold, false, &s, t)
 			v.Hold = Hold{}
 		}
 		return true
@@ -119,119 +118,142 @@ func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, erro
 	return v, nil
 }
 
-func (b *Book) admit(now int64, t *Terms, c *Claim) Verdict {
-	active := b.Active()
-	me := b.open(c.Key)
-	me.Asked = true
-	me.Weight, me.Pool = c.Weight, c.Pool
-	if me.ID == 0 {
+// A limit is one dimension's capacity and what a claim wants of it.
+type limit struct {
+	d        dimension
+	capacity int64
+	want     int64
+	left     int64 // for all
+	room     int64 // for this caller, thousandths
+}
+
+func (r *record) admit(now int64, t *Terms, c *Claim) Verdict {
+	me := r.open(c.Key)
+	known := r.active(me)
+	(*r)[me+lineAsked] = 1
+	(*r)[me+linePool] = c.Pool
+	r.set4(me+lineWeight, int64(c.Weight))
+	if r.at(me+lineID) == 0 {
 		// Keys that share this line can't be told apart; every ask stands
 		// for one of them.
-		me.Weight = uint32(min(me.Requests+me.Refused+1, maxLines)) * One
-		me.Pool = noPool
+		asks := r.at4(me+lineCount) + r.at4(me+lineRefused) + 1
+		r.set4(me+lineWeight, min(asks, maxLines)*One)
+		(*r)[me+linePool] = NoPool
+	}
+	active, weights := r.census()
+	if !known {
+		active--
 	}
 
-	v := Verdict{Active: active, ResetMS: b.msLeft(now)}
-	input, output := c.Ask.estimate(&me.Learned, &b.Learned, t)
+	v := Verdict{Active: active, ResetMS: r.msLeft(now)}
+	input, output := c.Ask.estimate(r.learned(me+lineLearned), r.learned(atLearned), t)
 	var want unit.Tokens
 	if t.LimitTPM {
-		want = c.Exact
-		if want == 0 {
+		if want = c.Exact; want == 0 {
 			want = max(1, input.Plus(output))
 		}
 		// What no empty minute could hold is held as a whole minute: an
 		// estimate alone never locks anyone out.
 		want = min(want, t.TPM)
 	}
-	room := func(d dimension, limit int64) int64 {
-		r := b.available(d, limit, me, v.ResetMS)
-		if c.Hard {
-			r = min(r, b.ceiling(d, limit, me, int64(c.Weight)))
-		}
-		return r
-	}
-	fits := func(d dimension, limit, want, left int64) bool {
-		if c.Hard && c.Weight == 0 {
-			return false
-		}
-		if limit == 0 || want > left {
-			return false
-		}
-		// The first request of a key may be larger than its share.
-		return want*milli <= room(d, limit) || d.taken(me) == 0
-	}
-	leftRequests := t.RPM - b.Requests
-	leftTokens := int64(t.TPM) - int64(b.Used.Plus(b.Held))
-	switch {
-	case t.LimitRPM && !fits(requests, t.RPM, 1, leftRequests):
-		v.Reason = OverRequests
-		v.RetryMS = b.wait(now, requests, t.RPM, 1, leftRequests, me, c)
-	case t.LimitTPM && !fits(tokens, int64(t.TPM), int64(want), leftTokens):
-		v.Reason = OverTokens
-		v.RetryMS = b.wait(now, tokens, int64(t.TPM), int64(want), leftTokens, me, c)
-	default:
-		b.Requests++
-		b.Slots++
-		b.Totals.Requests++
-		me.Requests++
-		me.Slots++
-		b.Held = b.Held.Plus(want)
-		me.Held = me.Held.Plus(want)
-		v.Hold = Hold{
-			open: true, minute: b.Minute, key: me.ID, tokens: want,
-			input: input, output: output, bytes: c.Ask.TextBytes, page: -1,
-		}
-	}
-	if !v.OK() {
-		me.Refused++
-		b.Totals.Refused++
-	}
+	var limits [2]limit
+	n := 0
 	if t.LimitRPM {
-		v.Requests = Room{true, t.RPM, max(0, t.RPM-b.Requests), room(requests, t.RPM) / milli}
+		limits[n] = limit{d: requests, capacity: t.RPM, want: 1}
+		n++
 	}
 	if t.LimitTPM {
-		v.Tokens = Room{true, int64(t.TPM), max(0, int64(t.TPM)-int64(b.Used.Plus(b.Held))), room(tokens, int64(t.TPM)) / milli}
+		limits[n] = limit{d: tokens, capacity: int64(t.TPM), want: int64(want)}
+		n++
+	}
+	for i := range limits[:n] {
+		m := &limits[i]
+		m.left = r.left(m.d, m.capacity)
+		m.room = r.available(m.d, m.capacity, me, weights, v.ResetMS)
+		if c.Hard {
+			m.room = min(m.room, r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight)))
+		}
+		if v.OK() && !r.fits(m, me, c) {
+			v.Reason = OverRequests
+			if m.d == tokens {
+				v.Reason = OverTokens
+			}
+			v.RetryMS = r.wait(now, m, me, weights, c)
+		}
+	}
+	if v.OK() {
+		r.add(atRequests, 1)
+		r.add(atSlots, 1)
+		r.add(atTotalRequests, 1)
+		r.add(atHeld, int64(want))
+		r.set4(me+lineCount, r.at4(me+lineCount)+1)
+		r.set4(me+lineSlots, r.at4(me+lineSlots)+1)
+		r.add(me+lineHeld, int64(want))
+		v.Hold = Hold{
+			open: true, minute: r.at(atMinute), key: uint64(r.at(me + lineID)), tokens: want,
+			input: input, output: output, bytes: c.Ask.TextBytes, page: -1,
+		}
+	} else {
+		r.add(atTotalRefused, 1)
+		r.set4(me+lineRefused, r.at4(me+lineRefused)+1)
+	}
+	for i := range limits[:n] {
+		m := &limits[i]
+		if v.OK() {
+			// What others must find does not change by what this caller takes.
+			m.left -= m.want
+			m.room -= m.want * milli
+		}
+		room := Room{true, max(0, m.left), max(0, m.room) / milli}
+		if m.d == requests {
+			v.Requests = room
+		} else {
+			v.Tokens = room
+		}
 	}
 	return v
 }
 
-// msLeft is how much of the book's minute remains, in 0..60000 ms. A clock that
-// stepped back before the minute's start leaves the whole of it.
-func (b *Book) msLeft(now int64) int64 {
-	return min(max(0, (b.Minute+1)*minuteMS-now), minuteMS)
+// fits reports whether the caller may take what it wants.
+func (r record) fits(m *limit, me int, c *Claim) bool {
+	if c.Hard && c.Weight == 0 || m.capacity == 0 || m.want > m.left {
+		return false
+	}
+	// The first request of a key may be larger than its share.
+	return m.want*milli <= m.room || r.taken(m.d, me) == 0
 }
 
 // wait is how long until the refused claim would fit if nobody else asked: the
 // moment in this minute when what is kept back for others has shrunk enough,
 // else the first minute that is not yet spent by debt.
-func (b *Book) wait(now int64, d dimension, limit, want, left int64, me *Line, c *Claim) int64 {
-	if limit == 0 || c.Hard && c.Weight == 0 {
+func (r record) wait(now int64, m *limit, me int, weights int64, c *Claim) int64 {
+	if m.capacity == 0 || c.Hard && c.Weight == 0 {
 		return Never
 	}
-	end := b.msLeft(now)
-	if want <= left && (!c.Hard || want*milli <= b.ceiling(d, limit, me, int64(c.Weight))) {
-		lo, hi := int64(0), end // ms from now: refused at lo, admitted at hi if at all
-		if want*milli <= b.available(d, limit, me, 0) {
-			for hi-lo > 100 {
-				mid := (lo + hi) / 2
-				if want*milli <= b.available(d, limit, me, end-mid) {
-					hi = mid
-				} else {
-					lo = mid
-				}
+	end := r.msLeft(now)
+	want := m.want * milli
+	hard := c.Hard && want > r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight))
+	if m.want <= m.left && !hard && want <= r.available(m.d, m.capacity, me, weights, 0) {
+		lo, hi := int64(0), end // ms from now: refused at lo, admitted at hi
+		for hi-lo > 100 {
+			mid := (lo + hi) / 2
+			if want <= r.available(m.d, m.capacity, me, weights, end-mid) {
+				hi = mid
+			} else {
+				lo = mid
 			}
-			return max(1, hi)
 		}
+		return max(1, hi)
 	}
-	if d == requests {
+	if m.d == requests {
 		return max(1, end)
 	}
-	// Debt of k whole minutes is paid before anything fits; a minute that
-	// starts with nothing used admits one request of any size.
-	used := int64(b.Used)
-	minutes := int64(0)
-	for used -= limit; used > 0 && used+want > limit && minutes < 1<<16; used -= limit {
+	// Debt of whole minutes is paid before anything fits; a minute that starts
+	// with nothing used admits one request of any size.
+	minutes, used := int64(0), r.at(atUsed)-m.capacity
+	for used > 0 && used+m.want > m.capacity && minutes < 1<<16 {
 		minutes++
+		used -= m.capacity
 	}
 	return max(1, end+minutes*minuteMS)
 }
@@ -255,77 +277,77 @@ func (l *Ledger) close(now int64, t *Terms, h *Hold, s *Spent) error {
 	l.awake(now)
 	held := *h
 	h.open = false
-	void := held.epoch != l.epoch // a reclaimer already took the hold off the books
-	err := l.change(now, t, func(b *Book) bool {
-		b.close(&held, void, s, t)
+	void := held.epoch != l.epoch // a leader already took the hold off the books
+	err := l.change(now, t, func(r *record) bool {
+		r.close(&held, void, s, t)
 		return true
 	})
 	l.strike(&held)
 	return err
 }
 
-func (b *Book) close(h *Hold, void bool, s *Spent, t *Terms) {
-	me := b.line(h.key)
+func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
+	me := r.find(h.key)
 	if !void {
-		b.Slots = max(0, b.Slots-1)
+		r.take(atSlots, 1)
 		switch h.minute {
-		case b.Minute:
-			b.Held = max(0, b.Held.Minus(h.tokens))
-			if me != nil {
-				me.Held = max(0, me.Held.Minus(h.tokens))
+		case r.at(atMinute):
+			r.take(atHeld, int64(h.tokens))
+			if me != 0 {
+				r.take(me+lineHeld, int64(h.tokens))
 			}
-		case b.Minute - 1:
-			b.PrevHeld = max(0, b.PrevHeld.Minus(h.tokens))
+		case r.at(atMinute) - 1:
+			r.take(atPrevHeld, int64(h.tokens))
 		}
-		if me != nil {
-			me.Slots = max(0, me.Slots-1)
+		if me != 0 {
+			r.take4(me+lineSlots, 1)
 		}
 	}
 	if s == nil {
 		return
 	}
-	b.Totals.Tokens = b.Totals.Tokens.Plus(s.Total)
+	r.add(atTotalTokens, int64(s.Total))
 	if s.Estimated {
-		b.Totals.EstimatedRequests++
-		b.Totals.EstimatedTokens = b.Totals.EstimatedTokens.Plus(s.Total)
+		r.add(atEstimatedRequests, 1)
+		r.add(atEstimatedTokens, int64(s.Total))
 	}
 	if s.Learn {
-		b.Learned.add(s.Completion, s.Prompt, h.bytes)
-		if me != nil && me.ID != 0 {
-			me.Learned.add(s.Completion, s.Prompt, h.bytes)
+		r.learn(atLearned, s, h.bytes)
+		if me != 0 && r.at(me+lineID) != 0 {
+			r.learn(me+lineLearned, s, h.bytes)
 		}
 	}
-	charge, before := s.Total, unit.Tokens(0)
+	charge, debt := int64(s.Total), int64(0)
 	switch h.minute {
-	case b.Minute:
-		before = b.Used.Plus(b.Held)
-	case b.Minute - 1:
+	case r.at(atMinute):
+		debt = over(r.at(atUsed)+r.at(atHeld), charge, t)
+	case r.at(atMinute) - 1:
 		// The minute it was admitted in pays as far as its capacity goes.
-		before = b.PrevUsed.Plus(b.PrevHeld)
-		b.PrevUsed = b.PrevUsed.Plus(charge)
-		if !t.LimitTPM {
-			return
-		}
-		charge = over(before, charge, t.TPM)
+		debt = over(r.at(atPrevUsed)+r.at(atPrevHeld), charge, t)
+		r.add(atPrevUsed, charge-debt)
+		charge = debt
 	default:
-		// That minute's book is closed: what was held is paid for.
-		charge = max(0, charge.Minus(h.tokens))
+		// That minute's record is gone: what was held is paid for.
+		charge = max(0, charge-int64(h.tokens))
+		debt = charge
 	}
-	if t.LimitTPM && h.minute == b.Minute {
-		b.Totals.DebtTokens = b.Totals.DebtTokens.Plus(over(before, charge, t.TPM))
-	} else {
-		b.Totals.DebtTokens = b.Totals.DebtTokens.Plus(charge)
+	if t.LimitTPM {
+		r.add(atDebtTokens, debt)
 	}
-	b.Used = b.Used.Plus(charge)
-	if charge > 0 && me == nil {
-		me = b.open(h.key)
+	if charge == 0 {
+		return
 	}
-	if me != nil {
-		me.Used = me.Used.Plus(charge)
+	r.add(atUsed, charge)
+	if me == 0 {
+		me = r.open(h.key)
 	}
+	r.add(me+lineUsed, charge)
 }
 
-// over is the part of charge that lies above capacity when before was taken.
-func over(before, charge, capacity unit.Tokens) unit.Tokens {
-	return min(charge, max(0, before.Plus(charge).Minus(capacity)))
+// over is the part of charge that lies above the capacity when before was taken.
+func over(before, charge int64, t *Terms) int64 {
+	if !t.LimitTPM {
+		return 0
+	}
+	return min(charge, max(0, int64(unit.Tokens(before).Plus(unit.Tokens(charge)).Minus(t.TPM))))
 }

@@ -12,24 +12,15 @@ const milli = 1000
 // One is the weight of a key without a priority, in millionths.
 const One = 1_000_000
 
-// weights sums the weights of the active lines.
-func (b *Book) weights() int64 {
-	var sum int64
-	for i := range b.Lines {
-		if b.Lines[i].Active() {
-			sum += int64(b.Lines[i].Weight)
+// census counts the active keys and sums their weights.
+func (r record) census() (active, weights int64) {
+	for line := r.first(); line < r.end(); line += lineSize {
+		if r.active(line) {
+			active++
+			weights += r.at4(line + lineWeight)
 		}
 	}
-	return sum
-}
-
-// share is the line's part of capacity c among active weights, in thousandths,
-// rounded down: R = C × weight / Σ weights.
-func share(c int64, l *Line, weights int64) int64 {
-	if weights <= 0 || !l.Active() {
-		return 0
-	}
-	return mulDiv(c*milli, int64(l.Weight), weights)
+	return active, weights
 }
 
 // dimension is what a capacity counts: tokens or requests.
@@ -40,61 +31,60 @@ const (
 	requests
 )
 
-func (d dimension) taken(l *Line) int64 {
-	if d == tokens {
-		return int64(l.Used.Plus(l.Held))
+// taken is what a line took of the minute.
+func (r record) taken(d dimension, line int) int64 {
+	if d == requests {
+		return r.at4(line + lineCount)
 	}
-	return l.Requests
+	return r.at(line+lineUsed) + r.at(line+lineHeld)
 }
 
-// available is what the line may take of capacity c at a time of the minute
-// when msLeft of its milliseconds remain, in thousandths: what is left after
-// what all took and what must still be found for each other active key, which
-// is min(R − taken, R × time left).
+// left is what remains of capacity c for all.
+func (r record) left(d dimension, c int64) int64 {
+	if d == requests {
+		return max(0, c-r.at(atRequests))
+	}
+	return max(0, c-r.at(atUsed)-r.at(atHeld))
+}
+
+// available is what a line may take of capacity c when msLeft milliseconds of
+// the minute remain, in thousandths: what is left after what all took and what
+// must still be found for each other active key, which is min(R − taken, R ×
+// time left) of its share R = C × weight / Σ weights.
 //
 // So a key alone may take everything at once, small takers stay whole, a
 // newcomer finds its part at its rate for the rest of the minute, and at the
 // minute's end nothing is kept back for keys that do not ask.
-func (b *Book) available(d dimension, c int64, me *Line, msLeft int64) int64 {
-	var taken int64
-	if d == tokens {
-		taken = int64(b.Used.Plus(b.Held))
-	} else {
-		taken = b.Requests
-	}
-	left := (c - taken) * milli
-	if left <= 0 {
-		return 0
-	}
-	weights := b.weights()
+func (r record) available(d dimension, c int64, me int, weights, msLeft int64) int64 {
+	left := r.left(d, c) * milli
 	if weights <= 0 {
 		return left
 	}
-	for i := range b.Lines {
-		l := &b.Lines[i]
-		if l == me || !l.Active() {
+	// Most keys have the same weight, so its share is kept from line to line.
+	known, part, pace := int64(-1), int64(0), int64(0)
+	for line := r.first(); line < r.end() && left > 0; line += lineSize {
+		if line == me || !r.active(line) {
 			continue
 		}
-		r := share(c, l, weights)
-		unspent := r - d.taken(l)*milli
-		if unspent <= 0 {
-			continue
+		if w := r.at4(line + lineWeight); w != known {
+			known = w
+			part = mulDiv(c*milli, w, weights)
+			pace = mulDiv(part, msLeft, minuteMS)
 		}
-		left -= min(unspent, mulDiv(r, msLeft, minuteMS))
-		if left <= 0 {
-			return 0
+		if unspent := part - r.taken(d, line)*milli; unspent > 0 {
+			left -= min(unspent, pace)
 		}
 	}
-	return left
+	return max(0, left)
 }
 
-// ceiling caps what the line may take at its priority's reserved part of c, in
-// thousandths: under the first dynamic limiter a reservation is also a limit.
-func (b *Book) ceiling(d dimension, c int64, me *Line, part int64) int64 {
+// ceiling is what a pool may still take of its priority's reserved part of c,
+// in thousandths: under the first dynamic limiter a reservation is also a limit.
+func (r record) ceiling(d dimension, c int64, pool byte, part int64) int64 {
 	room := mulDiv(c*milli, part, One)
-	for i := range b.Lines {
-		if l := &b.Lines[i]; l.Pool == me.Pool {
-			room -= d.taken(l) * milli
+	for line := r.first(); line < r.end(); line += lineSize {
+		if r[line+linePool] == pool {
+			room -= r.taken(d, line) * milli
 		}
 	}
 	return max(0, room)
@@ -107,23 +97,12 @@ func mulDiv(a, b, c int64) int64 {
 		return 0
 	}
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	if hi == 0 && lo <= math.MaxInt64 {
+		return int64(lo) / c
+	}
 	if hi >= uint64(c) {
 		return math.MaxInt64
 	}
 	q, _ := bits.Div64(hi, lo, uint64(c))
-	if q > math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return int64(q)
-}
-
-// TokenShare returns the line's part of the tokens a minute, and what it may
-// take of them now.
-func (b *Book) TokenShare(now int64, t *Terms, l *Line) (part, available int64) {
-	return share(int64(t.TPM), l, b.weights()) / milli, b.available(tokens, int64(t.TPM), l, b.msLeft(now)) / milli
-}
-
-// RequestShare is TokenShare for requests.
-func (b *Book) RequestShare(now int64, t *Terms, l *Line) (part, available int64) {
-	return share(t.RPM, l, b.weights()) / milli, b.available(requests, t.RPM, l, b.msLeft(now)) / milli
+	return int64(min(q, math.MaxInt64))
 }

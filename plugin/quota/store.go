@@ -40,10 +40,14 @@ func Create(s Store, key string, value []byte) Status {
 	if st != Mismatch {
 		return st
 	}
-	if _, _, st := s.Get(key); st != NotFound {
+	switch _, _, got := s.Get(key); got {
+	case NotFound:
+		return s.Set(key, value, 0)
+	case OK:
 		return Mismatch
+	default:
+		return got
 	}
-	return s.Set(key, value, 0)
 }
 
 // Put sets a key that only one worker writes, whatever it holds.

@@ -38,54 +38,13 @@ type Claim struct {
 }
 
 // NoPool is the pool of keys without a priority.
-const NoPool = noPool
+const NoPool = 0xFF
 
 // An Ask is the size of a request as far as it can be known beforehand.
 type Ask struct {
 	TextBytes int64       // bytes of text that the model will read
 	MaxOutput unit.Tokens // most tokens that the answer may have, over all choices
 	Capped    bool        // whether the client gave MaxOutput
-}
-
-// Numbers of the estimate while nothing was learned.
-const (
-	bytesAToken   = 4    // OpenAI's rule of thumb for English text (help article "What are tokens and how to count them?")
-	messageTokens = 3    // framing of a message (OpenAI cookbook, "How to count tokens with tiktoken")
-	unknownOutput = 1024 // answer of unknown length; LiteLLM's floor, reference PRL3 constants
-	// A client's own max_tokens is an upper bound that it stands behind; only
-	// after this many answers does what the model really writes count more.
-	trustSamples = 8
-)
-
-// estimate is what the ask will probably cost.
-//
-// With equal requests behind it the estimate is exact; with unequal ones it
-// leaves room for four times their mean distance from the mean. An answer of
-// which nothing is known is taken for a quarter of a minute's tokens at most,
-// so that a small model is not closed by a guess.
-func (a *Ask) estimate(key, model *Learned, t *Terms) (input, output unit.Tokens) {
-	input = unit.Tokens(a.TextBytes/bytesAToken + messageTokens)
-	if model.Ratio > 0 {
-		input = unit.Tokens((a.TextBytes*int64(model.Ratio) + 1<<15) >> 16)
-	}
-	l := model
-	if key.Samples >= trustSamples {
-		l = key
-	}
-	expected := (unit.Tokens(l.Output) + 4*unit.Tokens(l.Spread) + learnedScale/2) / learnedScale
-	switch {
-	case a.Capped && l.Samples >= trustSamples:
-		output = min(a.MaxOutput, expected)
-	case a.Capped:
-		output = a.MaxOutput
-	case l.Samples > 0:
-		output = expected
-	case t.LimitTPM:
-		output = min(unknownOutput, max(1, t.TPM/4))
-	default:
-		output = unknownOutput
-	}
-	return input, output
 }
 
 // NewTerms returns the terms of a model group that allows tpm tokens and rpm

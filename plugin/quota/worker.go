@@ -22,9 +22,8 @@ const (
 	// the clock jumped or the process was stopped.
 	blindMS = 2_000
 
-	seats    = 256 // Envoy's --concurrency is the number of cores
-	noSeat   = -1
-	pageSize = 16 // holds a page
+	seats  = 256 // Envoy's --concurrency is the number of cores
+	noSeat = -1
 )
 
 const (
@@ -77,52 +76,40 @@ func (s *seat) decode(v []byte) bool {
 	return true
 }
 
-// A note is one open hold as the journal keeps it.
-type note struct {
-	group  uint64 // groupID of the model group's key; 0: free
-	key    uint64
-	minute int64
-	tokens unit.Tokens
-}
+const (
+	noteSize  = 4 * 8
+	pageNotes = 16 // holds a page
+	pageBytes = 16 + pageNotes*noteSize + 8
+)
 
-const noteSize = 4 * 8
-
-// A page of the journal. Only its worker writes it, or who clears its seat.
+// A page of the journal: magic 8 | stamp 8 | notes, 32 each | stamp 8. Only its
+// worker writes it, or who clears its seat. A note is one open hold: group id,
+// key, minute, tokens; group id 0 is free.
 type page struct {
-	key   string
-	notes [pageSize]note
-	used  int
+	key  string
+	buf  [pageBytes]byte
+	used int
 }
 
-func (p *page) encode(dst []byte) []byte {
-	le := binary.LittleEndian
-	start := len(dst)
-	dst = le.AppendUint32(dst, pageMagic)
-	dst = le.AppendUint32(dst, 0)
-	for i := range p.notes {
-		n := &p.notes[i]
-		dst = le.AppendUint64(dst, n.group)
-		dst = le.AppendUint64(dst, n.key)
-		dst = le.AppendUint64(dst, uint64(n.minute))
-		dst = le.AppendUint64(dst, uint64(n.tokens))
-	}
-	le.PutUint32(dst[start+4:], checksum(dst[start+8:]))
-	return dst
+func (p *page) note(i int) []byte { return p.buf[16+i*noteSize:][:noteSize] }
+
+func (p *page) put(i int, group, key uint64, minute int64, held unit.Tokens) {
+	n, le := p.note(i), binary.LittleEndian
+	le.PutUint64(n, group)
+	le.PutUint64(n[8:], key)
+	le.PutUint64(n[16:], uint64(minute))
+	le.PutUint64(n[24:], uint64(held))
 }
 
-func (p *page) decode(v []byte) bool {
+func (p *page) free(i int) bool { return binary.LittleEndian.Uint64(p.note(i)) == 0 }
+
+// load takes a page from the store.
+func (p *page) load(v []byte) bool {
 	le := binary.LittleEndian
-	if len(v) != 8+pageSize*noteSize || le.Uint32(v) != pageMagic || le.Uint32(v[4:]) != checksum(v[8:]) {
+	if len(v) != pageBytes || le.Uint64(v) != pageMagic || le.Uint64(v[8:]) != le.Uint64(v[pageBytes-8:]) {
 		return false
 	}
-	v = v[8:]
-	for i := range p.notes {
-		p.notes[i] = note{
-			group: le.Uint64(v), key: le.Uint64(v[8:]),
-			minute: int64(le.Uint64(v[16:])), tokens: unit.Tokens(le.Uint64(v[24:])),
-		}
-		v = v[noteSize:]
-	}
+	copy(p.buf[:], v)
 	return true
 }
 
@@ -163,7 +150,7 @@ func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
 		return
 	}
 	at := 0
-	for at < len(l.pages) && l.pages[at].used == pageSize {
+	for at < len(l.pages) && l.pages[at].used == pageNotes {
 		at++
 	}
 	if at == len(l.pages) {
@@ -173,9 +160,9 @@ func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
 		}
 	}
 	p := l.pages[at]
-	for i := range p.notes {
-		if p.notes[i].group == 0 {
-			p.notes[i] = note{t.id, h.key, h.minute, h.tokens}
+	for i := range pageNotes {
+		if p.free(i) {
+			p.put(i, t.id, h.key, h.minute, h.tokens)
 			p.used++
 			h.page, h.slot = int32(at), int32(i)
 			l.write(p)
@@ -190,15 +177,18 @@ func (l *Ledger) strike(h *Hold) {
 		return
 	}
 	p := l.pages[h.page]
-	p.notes[h.slot] = note{}
+	p.put(int(h.slot), 0, 0, 0, 0)
 	p.used--
 	l.write(p)
 }
 
 func (l *Ledger) write(p *page) {
-	l.pageBuf = p.encode(l.pageBuf[:0])
+	le, stamp := binary.LittleEndian, l.stamp()
+	le.PutUint64(p.buf[:], pageMagic)
+	le.PutUint64(p.buf[8:], stamp)
+	le.PutUint64(p.buf[pageBytes-8:], stamp)
 	// A page that can't be written now is written whole with the next hold on it.
-	_ = Put(l.store, p.key, l.pageBuf)
+	_ = Put(l.store, p.key, p.buf[:])
 }
 
 // sit takes the first free seat.
@@ -355,26 +345,38 @@ func (l *Ledger) clear(now int64, groups []*Terms) {
 func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
 	p := page{key: key}
 	v, _, st := l.store.Get(key)
-	if st != OK || !p.decode(v) {
+	if st != OK || !p.load(v) {
 		return
 	}
-	for i := range p.notes {
-		n := p.notes[i]
-		if n.group == 0 {
+	le := binary.LittleEndian
+	for i := range pageNotes {
+		if p.free(i) {
 			continue
 		}
-		p.notes[i] = note{}
+		n := p.note(i)
+		group := le.Uint64(n)
+		h := Hold{key: le.Uint64(n[8:]), minute: int64(le.Uint64(n[16:])), tokens: unit.Tokens(le.Uint64(n[24:]))}
+		p.put(i, 0, 0, 0, 0)
 		for _, t := range groups {
-			if t.id == n.group {
-				h := Hold{minute: n.minute, key: n.key, tokens: n.tokens}
-				// A book that can't be changed now keeps the hold until its minute ends.
-				_ = l.change(now, t, func(b *Book) bool {
-					b.close(&h, false, nil, t)
-					b.Totals.Reclaimed++
+			if t.id == group {
+				// A record that can't be changed now keeps the hold until its minute ends.
+				_ = l.change(now, t, func(r *record) bool {
+					r.close(&h, false, nil, t)
+					r.add(atReclaimed, 1)
 					return true
 				})
 			}
 		}
 	}
 	l.write(&p)
+}
+
+// checksum is FNV-1a (https://www.rfc-editor.org/rfc/rfc9923): it finds torn
+// records, not enemies.
+func checksum(v []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range v {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
 }

@@ -1,0 +1,254 @@
+package quota
+
+import (
+	"encoding/binary"
+
+	"fairshare/plugin/unit"
+)
+
+// maxLines bounds the keys that a record follows one by one in a minute: 64 KB,
+// which takes microseconds to move. A model that more keys than this use in one
+// minute has the rest together on one line (id 0).
+const maxLines = 1024
+
+// A record is a model group's book as it lies in the store, read and changed in
+// place: its minute, the one before, what is known of its answers, and a line
+// for each key of the minute. All numbers are little endian.
+//
+//	0   magic 4 | key length 2 | lines 2
+//	8   stamp 8
+//	16  the numbers below, 8 each
+//	128 what was learned 16
+//	144 key, padded to 8
+//	... lines, 64 each
+//	... stamp 8, equal to the first
+//
+// A reader that meets two stamps caught a writer in the middle: Kong's store
+// copies a value after it has given up its lock.
+type record []byte
+
+const (
+	recordMagic = 0x01425346 // "FSB" and layout 1
+	atStamp     = 8
+	atMinute    = 16 // minutes since 1970
+	atRequests  = 24 // admitted in this minute
+	atUsed      = 32 // tokens, in this minute
+	atHeld      = 40 // tokens of requests of this minute that are not settled
+	atPrevUsed  = 48 // the minute before, for answers that end after it did
+	atPrevHeld  = 56
+	atSlots     = 64 // requests in flight, whatever minute they came in
+
+	// Since the record was made; these only grow.
+	atTotalRequests     = 72
+	atTotalRefused      = 80
+	atTotalTokens       = 88
+	atEstimatedRequests = 96
+	atEstimatedTokens   = 104
+	atDebtTokens        = 112
+	atReclaimed         = 120
+
+	atLearned = 128
+	atKey     = 144
+)
+
+// Offsets in a line.
+const (
+	lineSize    = 64
+	lineID      = 0  // KeyID of the caller's key; 0 for all keys beyond maxLines
+	lineUsed    = 8  // tokens, in this minute
+	lineHeld    = 16 // tokens, of this minute
+	lineCount   = 24 // 4: requests admitted in this minute
+	lineRefused = 28 // 4: in this minute
+	lineSlots   = 32 // 4: in flight
+	lineWeight  = 36 // 4: millionths
+	lineLearned = 40
+	linePool    = 56 // 1: index of the priority, NoPool for none
+	lineAsked   = 57 // 1: whether it asked in this minute
+)
+
+// newRecord makes the record of a group that nobody has used.
+func newRecord(buf []byte, key string, now int64) record {
+	n := atKey + (len(key)+7)&^7 + 8
+	if cap(buf) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	clear(buf)
+	r := record(buf)
+	binary.LittleEndian.PutUint32(r, recordMagic)
+	binary.LittleEndian.PutUint16(r[4:], uint16(len(key)))
+	copy(r[atKey:], key)
+	r.set(atMinute, now/minuteMS)
+	return r
+}
+
+// valid reports whether v is key's record, whole and of this layout. Kong's
+// store finds keys by a 32-bit hash alone, so it may be another key's.
+func valid(v []byte, key string) bool {
+	le := binary.LittleEndian
+	if len(v) < atKey+8 || le.Uint32(v) != recordMagic || int(le.Uint16(v[4:])) != len(key) {
+		return false
+	}
+	first := atKey + (len(key)+7)&^7
+	return len(v) == first+int(le.Uint16(v[6:]))*lineSize+8 &&
+		string(v[atKey:atKey+len(key)]) == key &&
+		le.Uint64(v[atStamp:]) == le.Uint64(v[len(v)-8:])
+}
+
+func (r record) at(off int) int64     { return int64(binary.LittleEndian.Uint64(r[off:])) }
+func (r record) set(off int, v int64) { binary.LittleEndian.PutUint64(r[off:], uint64(v)) }
+func (r record) add(off int, v int64) { r.set(off, int64(unit.Tokens(r.at(off)).Plus(unit.Tokens(v)))) }
+func (r record) at4(off int) int64    { return int64(binary.LittleEndian.Uint32(r[off:])) }
+func (r record) set4(off int, v int64) {
+	binary.LittleEndian.PutUint32(r[off:], uint32(min(v, 1<<32-1)))
+}
+func (r record) take(off int, v int64) {
+	r.set(off, max(0, int64(unit.Tokens(r.at(off)).Minus(unit.Tokens(v)))))
+}
+func (r record) take4(off int, v int64) { r.set4(off, max(0, r.at4(off)-v)) }
+
+func (r record) seal(stamp uint64) {
+	binary.LittleEndian.PutUint64(r[atStamp:], stamp)
+	binary.LittleEndian.PutUint64(r[len(r)-8:], stamp)
+}
+
+// first and end are where the lines lie.
+func (r record) first() int { return atKey + (int(binary.LittleEndian.Uint16(r[4:]))+7)&^7 }
+func (r record) end() int   { return len(r) - 8 }
+func (r record) lines() int { return int(binary.LittleEndian.Uint16(r[6:])) }
+
+// active reports whether the line's key counts as active: it asked in this
+// minute or still has requests in flight.
+func (r record) active(line int) bool { return r[line+lineAsked] != 0 || r.at4(line+lineSlots) > 0 }
+
+// find returns the key's line, 0 if there is none. Keys without one have line
+// id 0 once the record is full.
+func (r record) find(id uint64) int {
+	rest := 0
+	for line := r.first(); line < r.end(); line += lineSize {
+		switch uint64(r.at(line + lineID)) {
+		case id:
+			return line
+		case 0:
+			rest = line
+		}
+	}
+	return rest
+}
+
+// open returns the key's line, making it if need be; the record may move.
+func (r *record) open(id uint64) int {
+	if line := r.find(id); line != 0 {
+		return line
+	}
+	if r.lines() >= maxLines {
+		id = 0
+	}
+	line := r.end()
+	*r = append(*r, make([]byte, lineSize)...)
+	clear((*r)[line:])
+	r.set(line+lineID, int64(id))
+	(*r)[line+linePool] = NoPool
+	binary.LittleEndian.PutUint16((*r)[6:], uint16(r.lines()+1))
+	return line
+}
+
+func (r record) learned(off int) Learned {
+	return Learned{
+		Samples: uint32(r.at4(off)), Output: int32(r.at4(off + 4)),
+		Spread: int32(r.at4(off + 8)), Ratio: int32(r.at4(off + 12)),
+	}
+}
+
+func (r record) learn(off int, s *Spent, textBytes int64) {
+	l := r.learned(off)
+	l.add(s.Completion, s.Prompt, textBytes)
+	r.set4(off, int64(l.Samples))
+	r.set4(off+4, int64(l.Output))
+	r.set4(off+8, int64(l.Spread))
+	r.set4(off+12, int64(l.Ratio))
+}
+
+const minuteMS = 60_000
+
+// msLeft is how much of the record's minute remains, in 0..60000 ms. A clock
+// that stepped back before the minute's start leaves the whole of it.
+func (r record) msLeft(now int64) int64 {
+	return min(max(0, (r.at(atMinute)+1)*minuteMS-now), minuteMS)
+}
+
+// roll brings the record into the minute of now. What was used above capacity
+// is debt: it is used again in the next minutes until paid off, by the keys
+// that took more than their share. Holds of the minute before stay open in
+// PrevHeld; older ones end with their minute.
+//
+// A clock that steps back a little stays in the record's minute; one that steps
+// back further starts anew, so that a wrong clock can't lock a model for long.
+func (r *record) roll(now int64, t *Terms) {
+	minute, old := now/minuteMS, r.at(atMinute)
+	if minute == old || minute == old-1 {
+		return
+	}
+	gone := minute - old
+	if gone < 0 {
+		gone = 1
+	}
+	var debt int64
+	if t.LimitTPM {
+		debt = max(0, r.at(atUsed)-mulDiv(int64(t.TPM), gone, 1))
+	}
+	if gone == 1 {
+		r.set(atPrevUsed, r.at(atUsed))
+		r.set(atPrevHeld, r.at(atHeld))
+	} else {
+		r.set(atPrevUsed, 0)
+		r.set(atPrevHeld, 0)
+	}
+	r.carry(debt, t)
+	to, kept := r.first(), 0
+	for line := r.first(); line < r.end(); line += lineSize {
+		// What was learned of a key lives a minute longer than its last ask.
+		known := (*r)[line+lineAsked] != 0 && gone == 1
+		if r.at4(line+lineSlots) == 0 && r.at(line+lineUsed) == 0 && !known {
+			continue
+		}
+		copy((*r)[to:], (*r)[line:line+lineSize])
+		r.set(to+lineHeld, 0)
+		r.set4(to+lineCount, 0)
+		r.set4(to+lineRefused, 0)
+		(*r)[to+lineAsked] = 0
+		to += lineSize
+		kept++
+	}
+	*r = (*r)[:to+8]
+	binary.LittleEndian.PutUint16((*r)[6:], uint16(kept))
+	r.set(atMinute, minute)
+	r.set(atRequests, 0)
+	r.set(atUsed, debt)
+	r.set(atHeld, 0)
+}
+
+// carry leaves each line the part of the debt that it made: in proportion to
+// what it used above its share.
+func (r record) carry(debt int64, t *Terms) {
+	_, weights := r.census()
+	var excess int64
+	for line := r.first(); line < r.end(); line += lineSize {
+		over := int64(0)
+		if debt > 0 {
+			part := int64(0)
+			if weights > 0 && r.active(line) {
+				part = mulDiv(int64(t.TPM), r.at4(line+lineWeight), weights)
+			}
+			over = max(0, r.at(line+lineUsed)-part)
+		}
+		r.set(line+lineUsed, over)
+		excess = int64(unit.Tokens(excess).Plus(unit.Tokens(over)))
+	}
+	if excess == 0 {
+		return
+	}
+	for line := r.first(); line < r.end(); line += lineSize {
+		r.set(line+lineUsed, mulDiv(r.at(line+lineUsed), debt, excess))
+	}
+}

@@ -26,6 +26,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fairshare/plugin/document"
 )
 
 // An Error is why a configuration was refused. Its text is one line without control
@@ -40,11 +42,7 @@ type Error struct {
 
 // Error gives "config: path: want this, got that".
 func (e *Error) Error() string {
-	s := "config: "
-	if e.Path != "" {
-		s += e.Path + ": "
-	}
-	return s + "want " + e.Want + ", got " + e.Got
+	return "config: " + (*document.Error)(e).Error()
 }
 
 // Parse reads the plugin's configuration: LiteLLM's config.yaml as JSON text, or as the
@@ -53,11 +51,11 @@ func (e *Error) Error() string {
 // Policy is nil. Equal configurations give equal Policies, whichever way they come and
 // in whatever order their members are.
 func Parse(raw []byte, env func(name string) (string, bool)) (*Policy, error) {
-	d, err := decode(string(raw))
+	tree, err := decode(string(raw))
 	if err != nil {
-		return nil, err
+		return nil, (*Error)(err)
 	}
-	r := &reading{nodes: d.nodes, env: env}
+	r := &reading{tree: tree, env: env}
 	p := r.policy()
 	if r.err != nil {
 		return nil, r.err
@@ -67,7 +65,7 @@ func Parse(raw []byte, env func(name string) (string, bool)) (*Policy, error) {
 
 // decode tells the two forms apart: a Struct with any member holds the byte 0x12, the
 // tag of an entry's value, and JSON text never holds a control but tab and line ends.
-func decode(s string) (*document, *Error) {
+func decode(s string) (document.Tree, *document.Error) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' {
 			return readStruct(s)
@@ -77,16 +75,16 @@ func decode(s string) (*document, *Error) {
 	s = strings.TrimPrefix(s, byteOrderMark)
 	begin := strings.TrimLeft(s, " \t\r\n")
 	if begin == "" {
-		return nil, &Error{Want: "LiteLLM's config.yaml as JSON or as a google.protobuf.Struct", Got: "an empty configuration"}
+		return nil, &document.Error{Want: "LiteLLM's config.yaml as JSON or as a google.protobuf.Struct", Got: "an empty configuration"}
 	}
 	if begin[0] != '{' {
 		word := begin // and no more: a key may follow it
 		if i := strings.IndexAny(begin, " \t\r\n"); i >= 0 {
 			word = begin[:i]
 		}
-		return nil, &Error{Want: "a JSON object (YAML must be converted, or be in a google.protobuf.Struct)", Got: quote(word)}
+		return nil, &document.Error{Want: "a JSON object (YAML must be converted, or be in a google.protobuf.Struct)", Got: document.Quote(word)}
 	}
-	return readJSON(s)
+	return document.ReadJSON(s)
 }
 
 // demoMasterKey is the one in LiteLLM's documents.
@@ -144,10 +142,10 @@ func (r *reading) fairshare(p *Policy, at place) {
 	p.PassThroughPaths = paths.texts()
 	for i, path := range p.PassThroughPaths {
 		if !strings.HasPrefix(path, "/") || !validPath(path) || strings.Contains(strings.TrimSuffix(path, "/*"), "*") {
-			r.fail(item(paths.path, i), `a path such as "/v1/files" or "/v1/files/*"`, quote(path))
+			r.fail(document.Item(paths.path, i), `a path such as "/v1/files" or "/v1/files/*"`, document.Quote(path))
 		}
 		if path == "/*" {
-			r.warn(item(paths.path, i), "lets every unknown path past the limits")
+			r.warn(document.Item(paths.path, i), "lets every unknown path past the limits")
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"fairshare/plugin/document"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -84,9 +86,9 @@ func hasTwice(err error) bool {
 }
 
 func FuzzParse(f *testing.F) {
-	d, _ := readJSON(everything)
+	tree, _ := document.ReadJSON(everything)
 	f.Add([]byte(everything))
-	f.Add(encodeStruct(d, nil))
+	f.Add(encodeStruct(tree, nil))
 	f.Add([]byte(with(`"litellm_settings": {"priority_reservation": {"a\u00e9\ud83d": 1e-9}}`)))
 	f.Add([]byte("{\"a\":[1,-0.5e+3,true,false,null,\"\\ud83d\\ude00\"]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -94,15 +96,15 @@ func FuzzParse(f *testing.F) {
 		text := bytes.TrimPrefix(raw, []byte("\ufeff"))
 		var value map[string]any
 		standard := json.Unmarshal(text, &value)
-		d, own := readJSON(string(text))
-		if own == nil && d.nodes[0].kind == object && standard != nil {
-			t.Fatalf("readJSON takes what encoding/json refuses: %v", standard)
+		tree, own := document.ReadJSON(string(text))
+		if own == nil && tree[0].Kind == document.Object && standard != nil {
+			t.Fatalf("ReadJSON takes what encoding/json refuses: %v", standard)
 		}
 		if standard != nil || value == nil || !utf8.Valid(text) || hasTwice(err) {
 			return
 		}
 		if own != nil && own.Got != "more" {
-			t.Fatalf("readJSON refuses what encoding/json takes: %v", own)
+			t.Fatalf("ReadJSON refuses what encoding/json takes: %v", own)
 		}
 		s, noStruct := structpb.NewStruct(value)
 		if noStruct != nil {
@@ -120,13 +122,13 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzStruct(f *testing.F) {
-	d, _ := readJSON(everything)
-	f.Add(encodeStruct(d, slices.Reverse[[][]byte]))
+	tree, _ := document.ReadJSON(everything)
+	f.Add(encodeStruct(tree, slices.Reverse[[][]byte]))
 	f.Add([]byte("\x0a\x10\x0a\x03rpm\x12\x09\x11\x00\x00\x00\x00\x00\x00\x4e\x40"))
 	f.Add([]byte("\x18\x05\x35\xff\xff\xff\xff\x0a\x07\x0a\x03rpm\x12\x00"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		checkParse(t, raw)
-		d, err := readStruct(string(raw))
+		tree, err := readStruct(string(raw))
 		var s structpb.Struct
 		if (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, &s) != nil {
 			if err == nil {
@@ -146,8 +148,8 @@ func FuzzStruct(f *testing.F) {
 			return
 		}
 		sorted := func(entries [][]byte) { slices.SortFunc(entries, bytes.Compare) }
-		if err == nil && !bytes.Equal(encodeStruct(d, sorted), encodeStruct(again, sorted)) {
-			t.Fatalf("%x is read as\n%x, by protobuf as\n%x", raw, encodeStruct(d, sorted), encodeStruct(again, sorted))
+		if err == nil && !bytes.Equal(encodeStruct(tree, sorted), encodeStruct(again, sorted)) {
+			t.Fatalf("%x is read as\n%x, by protobuf as\n%x", raw, encodeStruct(tree, sorted), encodeStruct(again, sorted))
 		}
 	})
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"fairshare/plugin/document"
 )
 
 func (r *reading) virtualKeys(p *Policy, root place) {
@@ -30,11 +32,11 @@ func (r *reading) virtualKeys(p *Policy, root place) {
 		hashes[k.Hash], aliases[k.Alias] = it.path, it.path
 		for i, name := range k.Models {
 			if !p.grants(name) {
-				r.warn(item(it.in("models").path, i), quote(name)+" is no model and no access group: it grants nothing")
+				r.warn(document.Item(it.in("models").path, i), document.Quote(name)+" is no model and no access group: it grants nothing")
 			}
 		}
 		if k.Priority != "" && !p.declares(k.Priority) {
-			r.warn(it.in("metadata").in("priority").path, quote(k.Priority)+" is not in litellm_settings.priority_reservation")
+			r.warn(it.in("metadata").in("priority").path, document.Quote(k.Priority)+" is not in litellm_settings.priority_reservation")
 		}
 		p.VirtualKeys = append(p.VirtualKeys, k)
 	}

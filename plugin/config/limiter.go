@@ -1,5 +1,7 @@
 package config
 
+import "fairshare/plugin/document"
+
 func (r *reading) limiter(p *Policy, settings place) {
 	reservation := settings.in("priority_reservation")
 	r.priorities(p, reservation)
@@ -31,7 +33,7 @@ func (r *reading) limiter(p *Policy, settings place) {
 			}
 			// The tolerance is for sums such as 0.2 + 0.4 + 0.3 + 0.1, which is above 1.
 			if sum > 1+1e-9 {
-				r.warn(reservation.path, "reserves more than all of model "+quote(p.Models[i].Name)+": the parts are weights, not promises")
+				r.warn(reservation.path, "reserves more than all of model "+document.Quote(p.Models[i].Name)+": the parts are weights, not promises")
 				break
 			}
 		}
@@ -57,7 +59,7 @@ func (r *reading) callbacks(at place) (byKeys, byPriority bool) {
 		return false, false
 	}
 	names := []place{at}
-	if at.node().kind == list {
+	if at.node().Kind == document.List {
 		names = at.items()
 	}
 	for _, it := range names {
@@ -68,7 +70,7 @@ func (r *reading) callbacks(at place) (byKeys, byPriority bool) {
 		case name == "dynamic_rate_limiter_v3":
 			byPriority = true
 		case ok && name != "":
-			r.warn(it.path, quote(name)+" is ignored: Fairshare has dynamic_rate_limiter and dynamic_rate_limiter_v3")
+			r.warn(it.path, document.Quote(name)+" is ignored: Fairshare has dynamic_rate_limiter and dynamic_rate_limiter_v3")
 		}
 	}
 	return byKeys, byPriority
@@ -88,7 +90,7 @@ func (r *reading) priorities(p *Policy, at place) {
 			r.fail(at.path, "a name for every priority", "an empty one")
 		case !m.there():
 			m.fail(fraction)
-		case m.node().kind != object:
+		case m.node().Kind != document.Object:
 			priority.Value, _ = m.number(0, 1, fraction)
 		default:
 			priority.Value = 1 // LiteLLM's default, all of the model

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"fairshare/plugin/document"
 )
 
 // mostPerMinute bounds tpm, rpm and weights, so that no sum of them can overflow.
@@ -190,7 +192,7 @@ func (r *reading) credential(d *Deployment, at place, variable string) {
 		}
 		return
 	}
-	if at.node().kind == text && at.node().str == "" {
+	if at.node().Kind == document.Text && at.node().Str == "" {
 		return // said to be none, so the provider's own variable does not count
 	}
 	d.APIKey, _ = at.secret()

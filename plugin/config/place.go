@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fairshare/plugin/document"
 )
 
 // A reading is one pass over a document. Its first error sticks: what is read after
@@ -13,7 +15,7 @@ import (
 // up in the order of the code, not of the document, so that equal configurations give
 // equal errors and warnings whatever order their members came in.
 type reading struct {
-	nodes    []node
+	tree     document.Tree
 	env      func(name string) (string, bool)
 	err      *Error
 	warnings []string
@@ -45,17 +47,17 @@ func (r *reading) variable(name string) (string, bool) {
 type place struct {
 	r    *reading
 	path string
-	n    int32 // its node; absent if there is none or it is null (YAML's "api_base:")
+	n    int // its node; absent if there is none or it is null (YAML's "api_base:")
 }
 
 const absent = -1
 
 func (p place) there() bool { return p.n != absent }
 
-func (p place) node() *node { return &p.r.nodes[p.n] }
+func (p place) node() *document.Node { return &p.r.tree[p.n] }
 
-func (p place) at(path string, n int32) place {
-	if p.r.nodes[n].kind == null {
+func (p place) at(path string, n int) place {
+	if p.r.tree[n].Kind == document.Null {
 		n = absent
 	}
 	return place{p.r, path, n}
@@ -74,18 +76,16 @@ func (p place) read() bool {
 
 // in gives the member called name of an object. An absent object has only absent ones.
 func (p place) in(name string) place {
-	path := member(p.path, name)
+	path := document.Member(p.path, name)
 	if !p.there() {
 		return place{p.r, path, absent}
 	}
-	if p.node().kind != object {
+	if p.node().Kind != document.Object {
 		p.fail("an object")
 		return place{p.r, path, absent}
 	}
-	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
-		if p.r.nodes[i].key == name {
-			return p.at(path, i)
-		}
+	if i := p.r.tree.Member(p.n, name); i != 0 {
+		return p.at(path, i)
 	}
 	return place{p.r, path, absent}
 }
@@ -95,20 +95,20 @@ func (p place) members() (members []place, names []string) {
 	if !p.there() {
 		return nil, nil
 	}
-	if p.node().kind != object {
+	if p.node().Kind != document.Object {
 		p.fail("an object")
 		return nil, nil
 	}
-	var order []int32
-	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
+	var order []int
+	for i := p.node().First; i != 0; i = p.r.tree[i].Next {
 		order = append(order, i)
 	}
-	slices.SortFunc(order, func(a, b int32) int {
-		return strings.Compare(p.r.nodes[a].key, p.r.nodes[b].key)
+	slices.SortFunc(order, func(a, b int) int {
+		return strings.Compare(p.r.tree[a].Key, p.r.tree[b].Key)
 	})
 	for _, i := range order {
-		names = append(names, p.r.nodes[i].key)
-		members = append(members, p.at(member(p.path, p.r.nodes[i].key), i))
+		names = append(names, p.r.tree[i].Key)
+		members = append(members, p.at(document.Member(p.path, p.r.tree[i].Key), i))
 	}
 	return members, names
 }
@@ -118,13 +118,13 @@ func (p place) items() []place {
 	if !p.there() {
 		return nil
 	}
-	if p.node().kind != list {
+	if p.node().Kind != document.List {
 		p.fail("a list")
 		return nil
 	}
 	var items []place
-	for i := p.node().first; i != 0; i = p.r.nodes[i].next {
-		items = append(items, p.at(item(p.path, len(items)), i))
+	for i := p.node().First; i != 0; i = p.r.tree[i].Next {
+		items = append(items, p.at(document.Item(p.path, len(items)), i))
 	}
 	return items
 }
@@ -142,10 +142,10 @@ func (p place) only(pattern string) {
 
 // variableName gives NAME of a text "os.environ/NAME".
 func (p place) variableName() (string, bool) {
-	if !p.there() || p.node().kind != text {
+	if !p.there() || p.node().Kind != document.Text {
 		return "", false
 	}
-	return strings.CutPrefix(p.node().str, "os.environ/")
+	return strings.CutPrefix(p.node().Str, "os.environ/")
 }
 
 // resolved gives the text here, or that of the environment variable it refers to.
@@ -161,11 +161,11 @@ func (p place) resolved(want string) (string, bool) {
 		}
 		return s, ok
 	}
-	if p.node().kind != text {
+	if p.node().Kind != document.Text {
 		p.fail(want)
 		return "", false
 	}
-	return p.node().str, true
+	return p.node().Str, true
 }
 
 // text reads a text that is not empty. It reports whether there is one.
@@ -207,14 +207,14 @@ func (p place) number(low, high float64, want string) (float64, bool) {
 		return 0, false
 	}
 	f, ok := 0.0, true
-	if p.node().kind == number {
-		f = p.node().num
+	if p.node().Kind == document.Number {
+		f = p.node().Num
 	} else {
 		var s string
 		if s, ok = p.resolved(want); !ok {
 			return 0, false
 		}
-		f, ok = decimal(strings.TrimSpace(s))
+		f, ok = document.ParseNumber(strings.TrimSpace(s))
 	}
 	if !ok || f < low || f > high {
 		p.fail(want)
@@ -233,23 +233,16 @@ func (p place) whole(low, high int64, want string) (int64, bool) {
 	return int64(f), ok
 }
 
-// decimal reads what JSON calls a number. strconv alone would also take "inf" and "0x1p4".
-func decimal(s string) (float64, bool) {
-	p := jsonReader{s: s}
-	n, err := p.number()
-	return n.num, err == nil && p.pos == len(s)
-}
-
 // flag reads true or false, false if there is neither.
 func (p place) flag() bool {
 	if !p.read() {
 		return false
 	}
-	if p.node().kind != boolean {
+	if p.node().Kind != document.Boolean {
 		p.fail("true or false")
 		return false
 	}
-	return p.node().num != 0
+	return p.node().Num != 0
 }
 
 // choice reads one of names and gives its index, 0 if there is nothing.
@@ -271,7 +264,7 @@ func (p place) choice(names []string) int {
 // The error does not show it.
 func (p place) secret() (string, bool) {
 	const want = "a key as text"
-	if p.there() && p.node().kind != text {
+	if p.there() && p.node().Kind != document.Text {
 		p.r.fail(p.path, want, "something else (not shown)")
 	}
 	s, ok := p.resolved(want)
@@ -308,9 +301,8 @@ func (p place) hash() (h [32]byte, ok bool) {
 	}
 	ok = len(s) == 2*len(h)
 	for i := 0; ok && i < len(h); i++ {
-		high, a := hexDigit(s[2*i])
-		low, b := hexDigit(s[2*i+1])
-		h[i], ok = high<<4|low, a && b
+		b, err := strconv.ParseUint(s[2*i:2*i+2], 16, 8)
+		h[i], ok = byte(b), err == nil
 	}
 	if !ok {
 		p.r.fail(p.path, want, "another text of "+strconv.Itoa(len(s))+" characters")
@@ -326,18 +318,18 @@ func (p place) describe() string {
 		return "nothing"
 	}
 	n := p.node()
-	switch n.kind {
-	case text:
+	switch n.Kind {
+	case document.Text:
 		if name, ok := p.variableName(); ok {
 			return "what variable " + printable(name) + " holds"
 		}
-		return quote(n.str)
-	case number:
-		return strconv.FormatFloat(n.num, 'g', -1, 64)
-	case boolean:
-		return strconv.FormatBool(n.num != 0)
-	case list:
-		if n.first == 0 {
+		return document.Quote(n.Str)
+	case document.Number:
+		return strconv.FormatFloat(n.Num, 'g', -1, 64)
+	case document.Boolean:
+		return strconv.FormatBool(n.Num != 0)
+	case document.List:
+		if n.First == 0 {
 			return "an empty list"
 		}
 		return "a list"
@@ -345,19 +337,10 @@ func (p place) describe() string {
 	return "an object"
 }
 
-// quote makes s fit for a line: quoted, and cut if it is long.
-func quote(s string) string {
-	const most = 64
-	if len(s) > most {
-		return strconv.QuoteToASCII(s[:most]) + "..."
-	}
-	return strconv.QuoteToASCII(s)
-}
-
 // printable is s as it is if it is a plain name, and quoted otherwise.
 func printable(s string) string {
-	if plainName(s) {
+	if document.Plain(s) {
 		return s
 	}
-	return quote(s)
+	return document.Quote(s)
 }

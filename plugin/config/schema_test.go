@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fairshare/plugin/document"
 )
 
 // pattern turns a path into what Fields calls it.
@@ -31,12 +33,12 @@ func pattern(path string) string {
 
 // Each setting that Parse looks at is in Fields, and each Field is looked at.
 func TestFieldsAreWhatIsRead(t *testing.T) {
-	d, err := readJSON(everything)
+	tree, err := document.ReadJSON(everything)
 	if err != nil {
 		t.Fatal(err)
 	}
 	read := make(map[string]bool)
-	r := &reading{nodes: d.nodes, env: vars, seen: func(path string) { read[pattern(path)] = true }}
+	r := &reading{tree: tree, env: vars, seen: func(path string) { read[pattern(path)] = true }}
 	r.policy()
 	if r.err != nil {
 		t.Fatal(r.err)

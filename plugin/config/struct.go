@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"fairshare/plugin/document"
 )
 
 // readStruct reads protobuf's binary form of google.protobuf.Struct, which Envoy 1.36
@@ -24,38 +26,50 @@ import (
 // a second value where one belongs (protobuf merges the two), and groups. So is a number
 // that JSON does not have (NaN, infinities). Whatever is taken means what it means to
 // protobuf.
-func readStruct(s string) (*document, *Error) {
-	var d document
-	if err := d.enter(node{kind: object}, 0, len(s)); err != nil {
+func readStruct(s string) (document.Tree, *document.Error) {
+	r := structReader{s: s}
+	if err := r.enter(document.Node{Kind: document.Object}, field{next: len(s)}); err != nil {
 		return nil, err
 	}
-	for len(d.open) > 0 {
-		in := &d.open[len(d.open)-1]
-		if in.pos == in.end {
-			if err := d.leave(); err != nil {
+	for len(r.open) > 0 {
+		in := &r.open[len(r.open)-1]
+		if in.from == in.next {
+			r.open = r.open[:len(r.open)-1]
+			if err := r.doc.Leave(); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		f, ok := readField(s, in.pos, in.end)
+		f, ok := readField(s, in.from, in.next)
 		if !ok {
-			return nil, brokenStruct(in.pos)
+			return nil, brokenStruct(in.from)
 		}
-		in.pos = f.next
+		in.from = f.next
 		if f.number != 1 || f.wire != wireBytes {
 			continue
 		}
 		key, value := "", f
-		if d.nodes[in.node].kind == object {
+		if r.doc.InObject() {
 			if key, value, ok = readEntry(s, f); !ok {
 				return nil, brokenStruct(f.from)
 			}
 		}
-		if err := d.addValue(s, key, value); err != nil {
+		if err := r.add(key, value); err != nil {
 			return nil, err
 		}
 	}
-	return &d, nil
+	return r.doc.Tree(), nil
+}
+
+type structReader struct {
+	s    string
+	doc  document.Builder
+	open []field // what is left of each list and object that is being read
+}
+
+func (r *structReader) enter(n document.Node, content field) *document.Error {
+	r.open = append(r.open, content)
+	return r.doc.Enter(n)
 }
 
 // readEntry splits a map entry into its key and its value's bytes. A part that is
@@ -84,12 +98,12 @@ func readEntry(s string, entry field) (key string, value field, ok bool) {
 	return key, value, utf8.ValidString(key)
 }
 
-// addValue adds what the bytes of a Value say. A list or an object is entered, and
-// its members are left to the caller.
-func (d *document) addValue(s, key string, value field) *Error {
+// add adds what the bytes of a Value say. A list or an object is entered, and its
+// members are left to the caller.
+func (r *structReader) add(key string, value field) *document.Error {
 	var v field
 	for pos := value.from; pos < value.next; {
-		f, ok := readField(s, pos, value.next)
+		f, ok := readField(r.s, pos, value.next)
 		if !ok {
 			return brokenStruct(pos)
 		}
@@ -101,32 +115,31 @@ func (d *document) addValue(s, key string, value field) *Error {
 		}
 		pos = f.next
 	}
+	n := document.Node{Key: key}
 	switch v.number {
 	case 2:
-		f := math.Float64frombits(v.value)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return &Error{Path: d.child(key), Want: "a number that JSON has", Got: strconv.FormatFloat(f, 'g', -1, 64)}
+		n.Kind, n.Num = document.Number, math.Float64frombits(v.value)
+		if math.IsNaN(n.Num) || math.IsInf(n.Num, 0) {
+			return &document.Error{Path: r.doc.Child(key), Want: "a number that JSON has", Got: strconv.FormatFloat(n.Num, 'g', -1, 64)}
 		}
-		d.add(node{kind: number, key: key, num: f})
 	case 3:
-		str := s[v.from:v.next]
-		if !utf8.ValidString(str) {
+		n.Kind, n.Str = document.Text, r.s[v.from:v.next]
+		if !utf8.ValidString(n.Str) {
 			return brokenStruct(v.from)
 		}
-		d.add(node{kind: text, key: key, str: str})
 	case 4:
-		n := node{kind: boolean, key: key}
+		n.Kind = document.Boolean
 		if v.value != 0 {
-			n.num = 1
+			n.Num = 1
 		}
-		d.add(n)
 	case 5:
-		return d.enter(node{kind: object, key: key}, v.from, v.next)
+		n.Kind = document.Object
+		return r.enter(n, v)
 	case 6:
-		return d.enter(node{kind: list, key: key}, v.from, v.next)
-	default:
-		d.add(node{kind: null, key: key})
+		n.Kind = document.List
+		return r.enter(n, v)
 	}
+	r.doc.Add(n)
 	return nil
 }
 
@@ -196,8 +209,8 @@ func readVarint(s string, pos, end int) (v uint64, next int, ok bool) {
 	return 0, 0, false
 }
 
-func brokenStruct(pos int) *Error {
-	return &Error{
+func brokenStruct(pos int) *document.Error {
+	return &document.Error{
 		Want: "JSON text or a binary google.protobuf.Struct",
 		Got:  "bytes that are neither, from byte " + strconv.Itoa(pos),
 	}

@@ -8,41 +8,43 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fairshare/plugin/document"
 )
 
 // encodeStruct writes a document as google.protobuf.Struct, the members of each object
 // in the order that arrange gives them (nil: as they are).
-func encodeStruct(d *document, arrange func(entries [][]byte)) []byte {
-	return encodeMembers(d, 0, arrange)
+func encodeStruct(t document.Tree, arrange func(entries [][]byte)) []byte {
+	return encodeMembers(t, 0, arrange)
 }
 
-func encodeMembers(d *document, n int32, arrange func([][]byte)) []byte {
+func encodeMembers(t document.Tree, n int, arrange func([][]byte)) []byte {
 	var entries [][]byte
-	for i := d.nodes[n].first; i != 0; i = d.nodes[i].next {
-		content := encodeValue(d, i, arrange)
-		if d.nodes[n].kind == object {
-			content = append(lengthed(1, []byte(d.nodes[i].key)), lengthed(2, content)...)
+	for i := t[n].First; i != 0; i = t[i].Next {
+		content := encodeValue(t, i, arrange)
+		if t[n].Kind == document.Object {
+			content = append(lengthed(1, []byte(t[i].Key)), lengthed(2, content)...)
 		}
 		entries = append(entries, lengthed(1, content))
 	}
-	if d.nodes[n].kind == object && arrange != nil {
+	if t[n].Kind == document.Object && arrange != nil {
 		arrange(entries)
 	}
 	return slices.Concat(entries...)
 }
 
-func encodeValue(d *document, n int32, arrange func([][]byte)) []byte {
-	switch v := d.nodes[n]; v.kind {
-	case number:
-		return binary.LittleEndian.AppendUint64([]byte{2<<3 | 1}, math.Float64bits(v.num))
-	case text:
-		return lengthed(3, []byte(v.str))
-	case boolean:
-		return []byte{4 << 3, byte(v.num)}
-	case object:
-		return lengthed(5, encodeMembers(d, n, arrange))
-	case list:
-		return lengthed(6, encodeMembers(d, n, arrange))
+func encodeValue(t document.Tree, n int, arrange func([][]byte)) []byte {
+	switch v := t[n]; v.Kind {
+	case document.Number:
+		return binary.LittleEndian.AppendUint64([]byte{2<<3 | 1}, math.Float64bits(v.Num))
+	case document.Text:
+		return lengthed(3, []byte(v.Str))
+	case document.Boolean:
+		return []byte{4 << 3, byte(v.Num)}
+	case document.Object:
+		return lengthed(5, encodeMembers(t, n, arrange))
+	case document.List:
+		return lengthed(6, encodeMembers(t, n, arrange))
 	}
 	return []byte{1 << 3, 0}
 }
@@ -74,9 +76,9 @@ const everything = `{
 
 func TestStructSaysWhatJSONSays(t *testing.T) {
 	want := mustParse(t, everything)
-	d, _ := readJSON(everything)
+	tree, _ := document.ReadJSON(everything)
 	for i, arrange := range []func([][]byte){nil, slices.Reverse[[][]byte]} {
-		if p := mustParse(t, string(encodeStruct(d, arrange))); !reflect.DeepEqual(p, want) {
+		if p := mustParse(t, string(encodeStruct(tree, arrange))); !reflect.DeepEqual(p, want) {
 			t.Errorf("order %d:\n got %+v\nwant %+v", i, p, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"strconv"
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// readJSON reads RFC 8259:
+// ReadJSON reads RFC 8259:
 //
 //	value  = "{" [ string ":" value *( "," string ":" value ) ] "}"
 //	       | "[" [ value *( "," value ) ] "]"
@@ -17,8 +17,9 @@ import (
 //
 // with blanks, tabs and line ends between any two of these. Numbers are doubles,
 // because a Struct's are; one that no double can hold is an error. A lone surrogate
-// becomes U+FFFD. An error tells line and column, for people who paste by hand.
-func readJSON(s string) (*document, *Error) {
+// becomes U+FFFD. An error tells line and column, for people who paste by hand. The
+// tree's strings are parts of s where they can be.
+func ReadJSON(s string) (Tree, *Error) {
 	p := jsonReader{s: s}
 	if !utf8.ValidString(s) {
 		for p.pos < len(s) {
@@ -33,13 +34,13 @@ func readJSON(s string) (*document, *Error) {
 	if err := p.read(); err != nil {
 		return nil, err
 	}
-	return &p.doc, nil
+	return p.doc.Tree(), nil
 }
 
 type jsonReader struct {
 	s   string
 	pos int
-	doc document
+	doc Builder
 }
 
 func (p *jsonReader) read() *Error {
@@ -49,19 +50,20 @@ func (p *jsonReader) read() *Error {
 			return err
 		}
 		p.skipBlanks()
-		switch c := p.peek(); {
-		case c == '{':
-			err = p.doc.enter(node{kind: object, key: key}, 0, 0)
+		n := Node{Key: key, From: p.pos}
+		switch c := p.peek(); c {
+		case '{':
+			n.Kind = Object
+			err = p.doc.Enter(n)
 			p.pos++
-		case c == '[':
-			err = p.doc.enter(node{kind: list, key: key}, 0, 0)
+		case '[':
+			n.Kind = List
+			err = p.doc.Enter(n)
 			p.pos++
 		default:
-			var n node
-			n, err = p.scalar(c)
-			n.key = key
-			if err == nil {
-				p.doc.add(n)
+			if err = p.scalar(&n, c); err == nil {
+				n.To = p.pos
+				p.doc.Add(n)
 			}
 		}
 		if err != nil {
@@ -87,13 +89,14 @@ func (p *jsonReader) advance() (bool, *Error) {
 		}
 		in := &p.doc.open[len(p.doc.open)-1]
 		closing, want := byte(']'), `"," or "]"`
-		if p.inObject() {
+		if p.doc.InObject() {
 			closing, want = '}', `"," or "}"`
 		}
 		switch c := p.peek(); {
 		case c == closing:
 			p.pos++
-			if err := p.doc.leave(); err != nil {
+			p.doc.tree[in.node].To = p.pos
+			if err := p.doc.Leave(); err != nil {
 				return false, err
 			}
 		case in.count == 0:
@@ -109,7 +112,7 @@ func (p *jsonReader) advance() (bool, *Error) {
 
 // name reads the name and colon of an object's next member; it is empty elsewhere.
 func (p *jsonReader) name() (string, *Error) {
-	if !p.inObject() {
+	if !p.doc.InObject() {
 		return "", nil
 	}
 	p.skipBlanks()
@@ -128,28 +131,39 @@ func (p *jsonReader) name() (string, *Error) {
 	return name, nil
 }
 
-func (p *jsonReader) scalar(c byte) (node, *Error) {
+func (p *jsonReader) scalar(n *Node, c byte) (err *Error) {
 	rest := p.s[p.pos:]
 	switch {
 	case c == '"':
-		s, err := p.string()
-		return node{kind: text, str: s}, err
+		n.Kind = Text
+		n.Str, err = p.string()
 	case c == '-' || c >= '0' && c <= '9':
-		return p.number()
+		n.Kind = Number
+		n.Num, err = p.number()
 	case strings.HasPrefix(rest, "true"):
 		p.pos += 4
-		return node{kind: boolean, num: 1}, nil
+		n.Kind, n.Num = Boolean, 1
 	case strings.HasPrefix(rest, "false"):
 		p.pos += 5
-		return node{kind: boolean}, nil
+		n.Kind = Boolean
 	case strings.HasPrefix(rest, "null"):
 		p.pos += 4
-		return node{kind: null}, nil
+		n.Kind = Null
+	default:
+		err = p.fault("a JSON value", p.here())
 	}
-	return node{}, p.fault("a JSON value", p.here())
+	return err
 }
 
-func (p *jsonReader) number() (node, *Error) {
+// ParseNumber reads all of s as what JSON calls a number. strconv alone would also take
+// "inf" and "0x1p4".
+func ParseNumber(s string) (float64, bool) {
+	p := jsonReader{s: s}
+	f, err := p.number()
+	return f, err == nil && p.pos == len(s)
+}
+
+func (p *jsonReader) number() (float64, *Error) {
 	start := p.pos
 	if p.peek() == '-' {
 		p.pos++
@@ -157,12 +171,12 @@ func (p *jsonReader) number() (node, *Error) {
 	if p.peek() == '0' {
 		p.pos++
 	} else if !p.digits() {
-		return node{}, p.fault("a digit", p.here())
+		return 0, p.fault("a digit", p.here())
 	}
 	if p.peek() == '.' {
 		p.pos++
 		if !p.digits() {
-			return node{}, p.fault("a digit", p.here())
+			return 0, p.fault("a digit", p.here())
 		}
 	}
 	if p.peek()|0x20 == 'e' {
@@ -171,15 +185,15 @@ func (p *jsonReader) number() (node, *Error) {
 			p.pos++
 		}
 		if !p.digits() {
-			return node{}, p.fault("a digit", p.here())
+			return 0, p.fault("a digit", p.here())
 		}
 	}
 	f, err := strconv.ParseFloat(p.s[start:p.pos], 64)
 	if err != nil {
 		p.pos = start
-		return node{}, p.fault("a number that a double can hold", "a larger one")
+		return 0, p.fault("a number that a double can hold", "a larger one")
 	}
-	return node{kind: number, num: f}, nil
+	return f, nil
 }
 
 func (p *jsonReader) digits() bool {
@@ -285,18 +299,13 @@ func (p *jsonReader) skipBlanks() {
 	}
 }
 
-func (p *jsonReader) inObject() bool {
-	n := len(p.doc.open)
-	return n > 0 && p.doc.nodes[p.doc.open[n-1].node].kind == object
-}
-
 // here describes what stands at the reader's place.
 func (p *jsonReader) here() string {
 	if p.pos >= len(p.s) {
 		return "the end"
 	}
 	r, _ := utf8.DecodeRuneInString(p.s[p.pos:])
-	return quote(string(r))
+	return Quote(string(r))
 }
 
 // fault says where in the text what was wanted; columns count bytes, from 1.

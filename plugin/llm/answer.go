@@ -9,17 +9,24 @@ const knownDepth = 16
 type place uint8
 
 const (
-	elsewhere              place = iota
-	documentPlace                // the answer, or the data of one event
-	usagePlace                   // usage
-	promptDetailsPlace           // usage.prompt_tokens_details
-	completionDetailsPlace       // usage.completion_tokens_details
-	choicesPlace                 // choices
-	choicePlace                  // choices[]
-	messagePlace                 // choices[].message or choices[].delta
-	partsPlace                   // what a message's content or calls are made of, at any depth
-	groqPlace                    // x_groq, where Groq's streams have their usage
+	elsewhere    place = iota // nothing in it matters
+	outside                   // around the document
+	choicesPlace              // choices
+	partsPlace                // an array in what a message's content or calls are made of, at any depth
+
+	// In objects from here on the members' names are read.
+	documentPlace          // the answer, or the data of one event
+	groqPlace              // x_groq, where Groq's streams have their usage
+	usagePlace             // usage
+	promptDetailsPlace     // usage.prompt_tokens_details
+	completionDetailsPlace // usage.completion_tokens_details
+	choicePlace            // choices[]
+	messagePlace           // choices[].message or choices[].delta
+	partPlace              // an object where partsPlace is an array
 )
+
+// named reports whether the values in p are told apart by their names.
+func (p place) named() bool { return p >= documentPlace }
 
 // A voice is whose text a string holds.
 type voice uint8
@@ -29,7 +36,140 @@ const (
 	byModel            // text of the answer
 	byReasoning        // reasoning, as reasoning_content
 	byReasoning2       // the same again, as reasoning
+	aName              // of a member
 )
+
+// A role says what a value is to us, before its type is known.
+type role uint8
+
+const (
+	noRole role = iota
+	documentRole
+	choicesRole
+	choiceRole
+	messageRole
+	textRole
+	contentRole
+	partRole
+	reasoningRole
+	reasoning2Role
+	groqRole
+	usageRole
+	promptRole
+	completionRole
+	totalRole
+	promptDetailsRole
+	completionDetailsRole
+	cachedRole
+	reasoningTokensRole
+)
+
+// roles says what a value of each type is in a role.
+var roles = [...]struct {
+	object, array place
+	voice         voice // of a string
+	number        count
+	forgets       count // made not given by a value of any type
+}{
+	documentRole:          {object: documentPlace},
+	choicesRole:           {array: choicesPlace},
+	choiceRole:            {object: choicePlace},
+	messageRole:           {object: messagePlace},
+	textRole:              {voice: byModel},
+	contentRole:           {voice: byModel, object: partPlace, array: partsPlace},
+	partRole:              {object: partPlace, array: partsPlace},
+	reasoningRole:         {voice: byReasoning},
+	reasoning2Role:        {voice: byReasoning2},
+	groqRole:              {object: groqPlace},
+	usageRole:             {object: usagePlace},
+	promptRole:            {number: promptCount, forgets: promptCount},
+	completionRole:        {number: completionCount, forgets: completionCount},
+	totalRole:             {number: totalCount, forgets: totalCount},
+	promptDetailsRole:     {object: promptDetailsPlace, forgets: cachedCount},
+	completionDetailsRole: {object: completionDetailsPlace, forgets: reasoningCount},
+	cachedRole:            {number: cachedCount, forgets: cachedCount},
+	reasoningTokensRole:   {number: reasoningCount, forgets: reasoningCount},
+}
+
+// unnamed is the role of a value in p that has no name, or none that matters.
+func (p place) unnamed() role {
+	switch p {
+	case outside:
+		return documentRole
+	case choicesPlace:
+		return choiceRole
+	case partsPlace, partPlace:
+		return partRole
+	}
+	return noRole
+}
+
+// role is the role of a value in p with this name. What counts as the model's
+// own text is listed here; base64 sounds and pictures do not.
+func (p place) role(name []byte) role {
+	switch p {
+	case documentPlace:
+		switch {
+		case equal(name, "choices"):
+			return choicesRole
+		case equal(name, "usage"):
+			return usageRole
+		case equal(name, "x_groq"):
+			return groqRole
+		}
+	case groqPlace:
+		if equal(name, "usage") {
+			return usageRole
+		}
+	case usagePlace:
+		switch {
+		case equal(name, "prompt_tokens"):
+			return promptRole
+		case equal(name, "completion_tokens"):
+			return completionRole
+		case equal(name, "total_tokens"):
+			return totalRole
+		case equal(name, "prompt_tokens_details"):
+			return promptDetailsRole
+		case equal(name, "completion_tokens_details"):
+			return completionDetailsRole
+		}
+	case promptDetailsPlace:
+		if equal(name, "cached_tokens") {
+			return cachedRole
+		}
+	case completionDetailsPlace:
+		if equal(name, "reasoning_tokens") {
+			return reasoningTokensRole
+		}
+	case choicePlace:
+		switch {
+		case equal(name, "delta"), equal(name, "message"):
+			return messageRole
+		case equal(name, "text"):
+			return textRole // of the older text completions
+		}
+	case messagePlace:
+		switch {
+		case equal(name, "content"):
+			return contentRole
+		case equal(name, "refusal"):
+			return textRole
+		case equal(name, "reasoning_content"):
+			return reasoningRole
+		case equal(name, "reasoning"):
+			return reasoning2Role
+		case equal(name, "tool_calls"), equal(name, "function_call"), equal(name, "audio"):
+			return partRole
+		}
+	case partPlace:
+		if equal(name, "text") || equal(name, "arguments") || equal(name, "name") || equal(name, "input") ||
+			equal(name, "thinking") || equal(name, "transcript") {
+			return contentRole
+		}
+	}
+	return p.unnamed()
+}
 
 // A tokenState is where in a token of JSON the next byte stands.
 type tokenState uint8
@@ -48,37 +188,35 @@ const (
 // grammar of askReader, but takes for granted that the document keeps to it:
 // any bytes are taken, and wrong ones are passed over. It holds no text, so
 // the size of an answer does not matter, and any cut of the same bytes leads
-// to the same state.
-//
-// What counts as the model's own text is listed in stringVoice; base64 sounds
-// and pictures do not.
+// to the same state. It is ready after next.
 type answer struct {
-	// Of all documents since clear:
+	// Of all documents so far:
 	top, side       Usage // the last usage of a document, and the last in x_groq
 	hasTop, hasSide bool
 	spoken          int64 // bytes of text, as UTF-8 free of escapes
 
 	// Of the present document:
 	depth    int64
-	places   [knownDepth]place
-	arrays   uint32 // bit d: the container at depth d is an array
+	here     place // the innermost container
+	around   [knownDepth + 1]place
+	role     role // of the value that is next, or being read
 	state    tokenState
 	keyNext  bool // a string that begins now is a key
-	isKey    bool // the string being read is a key
 	listed   bool // choices is a list
 	some     bool // and not an empty one
 	used     bool // usage is an object
 	trailing bool // something followed the end of the document
 
-	key    [26]byte // of the member whose value is next; longer ones are nothing to us
-	keyLen int8     // -1: too long
-
 	voice voice // of the string being read
 	hex   uint8 // digits of \u still to come
 	unit  uint16
 
-	count  count // of the number being read
-	number number
+	// What was read of a name that is cut or escaped; longer ones are nothing
+	// to us.
+	name    [26]byte
+	nameLen int8 // -1: too long
+
+	number number // the number being read
 	draft  usageDraft
 	inSide bool // the usage being read is x_groq's
 
@@ -91,9 +229,16 @@ type answer struct {
 // next prepares for another document and keeps what the ones before it said.
 func (a *answer) next() {
 	a.depth = 0
+	a.enter(outside)
 	a.state = between
-	a.keyNext, a.isKey = false, false
 	a.listed, a.some, a.used, a.trailing = false, false, false, false
+}
+
+// enter makes p the innermost container.
+func (a *answer) enter(p place) {
+	a.here = p
+	a.role = p.unnamed()
+	a.keyNext = false
 }
 
 // usageOnly reports whether the document is the event that OpenAI ends a
@@ -114,24 +259,9 @@ func (a *answer) read(b []byte) {
 	for i := 0; i < len(b); {
 		switch a.state {
 		case between:
-			a.structure(b[i])
-			i++
+			i = a.structure(b, i)
 		case inString:
-			from := i
-			for i < len(b) && b[i] != '"' && b[i] != '\\' {
-				i++
-			}
-			if i > from {
-				a.text(b[from:i])
-			}
-			if i == len(b) {
-				return
-			}
-			a.state = inEscape
-			if b[i] == '"' {
-				a.state = between
-			}
-			i++
+			i = a.text(b, i)
 		case inEscape:
 			if b[i] == 'u' {
 				a.state, a.hex, a.unit = inHex, 4, 0
@@ -159,7 +289,7 @@ func (a *answer) read(b []byte) {
 				a.number.add(c)
 				i++
 			default:
-				a.draft.set(a.count, &a.number)
+				a.draft.set(roles[a.role].number, &a.number)
 				a.state = between
 			}
 		case ended:
@@ -171,222 +301,172 @@ func (a *answer) read(b []byte) {
 	}
 }
 
-// structure takes a byte that is outside of strings and of numbers that count.
-func (a *answer) structure(c byte) {
-	switch c {
-	case ' ', '\t', '\r', '\n', ':':
-	case ',':
-		a.keyNext = a.inObject()
-	case '{', '[':
-		a.value()
-		a.open(c)
-	case '}', ']':
-		a.close()
-	case '"':
-		a.state = inString
-		a.isKey, a.voice = a.keyNext, nobody
-		if a.keyNext {
-			a.keyNext, a.keyLen = false, 0
-			return
+// structure takes bytes from i on up to the first that is in a state of its
+// own, and returns where that is. A string that is there as a whole and free
+// of escapes is taken here at once.
+func (a *answer) structure(b []byte, i int) int {
+	for i < len(b) {
+		c := b[i]
+		i++
+		switch c {
+		case ' ', '\t', '\r', '\n', ':':
+		case ',':
+			a.keyNext = a.here.named()
+		case '{':
+			a.value()
+			a.open(roles[a.role].object)
+		case '[':
+			a.value()
+			a.open(roles[a.role].array)
+		case '}', ']':
+			a.close()
+			if a.state == ended {
+				return i
+			}
+		case '"':
+			end := either(b, i, quotes, backslashes)
+			whole := end < len(b) && b[end] == '"'
+			if a.keyNext {
+				a.keyNext = false
+				if !whole {
+					a.state, a.voice, a.nameLen = inString, aName, 0
+					return i
+				}
+				a.role = a.here.role(b[i:end])
+				if i = end + 1; i < len(b) && b[i] == ':' {
+					i++
+				}
+			} else {
+				a.value()
+				a.voice = roles[a.role].voice
+				if !whole {
+					a.state = inString
+					return i
+				}
+				a.speak(int64(end - i))
+				i = end + 1
+			}
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			a.value()
+			if roles[a.role].number != noCount {
+				a.number = number{}
+				a.number.add(c)
+				a.state = inNumber
+				return i
+			}
+			for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+				i++
+			}
+		default:
+			a.value()
+			for i < len(b) && b[i] >= 'a' && b[i] <= 'z' {
+				i++
+			}
 		}
-		a.value()
-		a.voice = a.stringVoice()
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		a.value()
-		if a.count = a.countHere(); a.count != noCount {
-			a.number = number{}
-			a.number.add(c)
-			a.state = inNumber
-		}
-	default:
-		a.value()
 	}
-}
-
-// here is the innermost container; elsewhere at the top and in the deep.
-func (a *answer) here() place {
-	if a.depth == 0 || a.depth > knownDepth {
-		return elsewhere
-	}
-	return a.places[a.depth-1]
-}
-
-func (a *answer) inObject() bool {
-	return a.depth > 0 && a.depth <= knownDepth && a.arrays>>(a.depth-1)&1 == 0
-}
-
-// keyIs reports whether the value at hand is that of a member of this name.
-func (a *answer) keyIs(name string) bool {
-	return a.inObject() && int(a.keyLen) == len(name) && equal(a.key[:len(name)], name)
+	return i
 }
 
 // value notes that a value begins. It may be called again within one.
 func (a *answer) value() {
-	switch a.here() {
-	case choicesPlace:
+	if c := roles[a.role].forgets; c != noCount {
+		a.draft.forget(c)
+	}
+	if a.here == choicesPlace {
 		a.some = true
-	case usagePlace, promptDetailsPlace, completionDetailsPlace:
-		a.draft.forget(a.countHere())
-		if a.keyIs("prompt_tokens_details") {
-			a.draft.forget(cachedCount)
-		}
-		if a.keyIs("completion_tokens_details") {
-			a.draft.forget(reasoningCount)
-		}
 	}
 }
 
-// countHere is the count that a number would be here.
-func (a *answer) countHere() count {
-	switch at := a.here(); {
-	case at == usagePlace && a.keyIs("prompt_tokens"):
-		return promptCount
-	case at == usagePlace && a.keyIs("completion_tokens"):
-		return completionCount
-	case at == usagePlace && a.keyIs("total_tokens"):
-		return totalCount
-	case at == promptDetailsPlace && a.keyIs("cached_tokens"):
-		return cachedCount
-	case at == completionDetailsPlace && a.keyIs("reasoning_tokens"):
-		return reasoningCount
-	}
-	return noCount
-}
-
-// stringVoice is whose text a string would be here.
-func (a *answer) stringVoice() voice {
-	switch a.here() {
-	case choicePlace:
-		// The older text completions.
-		if a.keyIs("text") {
-			return byModel
-		}
-	case messagePlace:
-		switch {
-		case a.keyIs("content"), a.keyIs("refusal"):
-			return byModel
-		case a.keyIs("reasoning_content"):
-			return byReasoning
-		case a.keyIs("reasoning"):
-			return byReasoning2
-		}
-	case partsPlace:
-		if a.keyIs("text") || a.keyIs("arguments") || a.keyIs("name") || a.keyIs("input") ||
-			a.keyIs("thinking") || a.keyIs("transcript") {
-			return byModel
-		}
-	}
-	return nobody
-}
-
-func (a *answer) open(c byte) {
-	next := elsewhere
-	switch a.here() {
-	case elsewhere:
-		if a.depth == 0 && c == '{' {
-			next = documentPlace
-		}
-	case documentPlace:
-		switch {
-		case c == '{' && a.keyIs("usage"):
-			next = usagePlace
-			a.used, a.inSide, a.draft = true, false, usageDraft{}
-		case c == '[' && a.keyIs("choices"):
-			next = choicesPlace
-			a.listed = true
-		case c == '{' && a.keyIs("x_groq"):
-			next = groqPlace
-		}
-	case groqPlace:
-		if c == '{' && a.keyIs("usage") {
-			next = usagePlace
-			a.inSide, a.draft = true, usageDraft{}
-		}
+func (a *answer) open(next place) {
+	switch next {
 	case usagePlace:
-		switch {
-		case c == '{' && a.keyIs("prompt_tokens_details"):
-			next = promptDetailsPlace
-		case c == '{' && a.keyIs("completion_tokens_details"):
-			next = completionDetailsPlace
-		}
+		a.inSide, a.draft = a.here == groqPlace, usageDraft{}
+		a.used = a.used || !a.inSide
 	case choicesPlace:
-		if c == '{' {
-			next = choicePlace
-			a.heard, a.louder = [2]int64{}, 0
-		}
+		a.listed = true
 	case choicePlace:
-		if c == '{' && (a.keyIs("delta") || a.keyIs("message")) {
-			next = messagePlace
-		}
-	case messagePlace:
-		if a.keyIs("content") || a.keyIs("tool_calls") || a.keyIs("function_call") || a.keyIs("audio") {
-			next = partsPlace
-		}
-	case partsPlace:
-		next = partsPlace
+		a.heard, a.louder = [2]int64{}, 0
 	}
-	if a.depth < knownDepth {
-		a.places[a.depth] = next
-		a.arrays &^= 1 << a.depth
-		if c == '[' {
-			a.arrays |= 1 << a.depth
-		}
+	if a.depth <= knownDepth {
+		a.around[a.depth] = a.here
+	}
+	if a.depth >= knownDepth {
+		next = elsewhere
 	}
 	a.depth++
-	a.keyNext = a.inObject()
+	a.enter(next)
+	a.keyNext = next.named()
 }
 
 func (a *answer) close() {
 	if a.depth == 0 {
 		return
 	}
-	if a.here() == usagePlace {
+	if a.here == usagePlace {
 		if u, ok := a.draft.usage(); ok && a.inSide {
 			a.side, a.hasSide = u, true
 		} else if ok {
 			a.top, a.hasTop = u, true
 		}
 	}
-	a.keyNext = false
 	a.depth--
+	if a.depth <= knownDepth {
+		a.enter(a.around[a.depth])
+	}
 	if a.depth == 0 {
 		a.state = ended
 	}
 }
 
-// text takes bytes of a string that are no escape.
-func (a *answer) text(b []byte) {
-	if !a.isKey {
-		a.speak(int64(len(b)))
-		return
+// text takes the bytes of a string from i on up to the end of the string or
+// an escape that is cut or in digits, and returns what is behind.
+func (a *answer) text(b []byte, i int) int {
+	for {
+		end := either(b, i, quotes, backslashes)
+		if a.voice == aName {
+			a.spell(b[i:end])
+		} else {
+			a.speak(int64(end - i))
+		}
+		if end == len(b) {
+			return end
+		}
+		i = end + 1
+		if b[end] == '"' {
+			a.state = between
+			if a.voice == aName {
+				a.role = a.here.role(a.name[:max(a.nameLen, 0)])
+			}
+			return i
+		}
+		if i == len(b) || b[i] == 'u' {
+			a.state = inEscape
+			return i
+		}
+		a.escape(uint16(plainEscape(b[i])))
+		i++
 	}
-	if a.keyLen < 0 || int(a.keyLen)+len(b) > len(a.key) {
-		a.keyLen = -1
-		return
-	}
-	a.keyLen += int8(copy(a.key[a.keyLen:], b))
 }
 
 // escape takes the UTF-16 unit of an escape in a string.
 func (a *answer) escape(u uint16) {
 	switch {
-	case !a.isKey:
+	case a.voice != aName:
 		a.speak(runeSize(u))
 	case u < 0x80:
-		a.spell(byte(u))
+		a.spell([]byte{byte(u)})
 	default:
-		a.spell(0xFF) // in no name that matters
+		a.spell([]byte{0xFF}) // in no name that matters
 	}
 }
 
-// spell takes a byte of a key.
-func (a *answer) spell(c byte) {
-	if a.keyLen < 0 || int(a.keyLen) == len(a.key) {
-		a.keyLen = -1
+// spell takes bytes of a key.
+func (a *answer) spell(b []byte) {
+	if a.nameLen < 0 || int(a.nameLen)+len(b) > len(a.name) {
+		a.nameLen = -1
 		return
 	}
-	a.key[a.keyLen] = c
-	a.keyLen++
+	a.nameLen += int8(copy(a.name[a.nameLen:], b))
 }
 
 // speak counts n bytes of the string being read.

@@ -65,11 +65,11 @@ type Fault struct {
 // parameters it knows it holds to OpenAI's types; null is the same as absent.
 // All other members pass unread.
 func ParseAsk(body []byte) (Ask, *Fault) {
-	if !utf8.Valid(body) {
+	if !utf8.Valid(body[ascii(body):]) {
 		return Ask{}, &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
 	}
-	r := askReader{body: body, ask: Ask{Choices: 1, size: len(body)}}
-	if f := r.read(); f != nil {
+	r := askReader{ask: Ask{Choices: 1, size: len(body)}}
+	if f := r.read(body); f != nil {
 		return Ask{}, f
 	}
 	if r.ask.Model == "" {
@@ -129,7 +129,7 @@ func (a *Ask) usageEdit(body []byte) (span, string) {
 	}
 }
 
-// A param is a member of the request that this package reads.
+// A param is what a member of the request is to this package.
 type param uint8
 
 const (
@@ -142,8 +142,11 @@ const (
 	maxCompletionTokensParam
 	nParam
 	userParam
-	textParam // tools and the like: any type, may repeat, all its text counts
 	includeUsageParam
+	textParam  // tools and the like: any type, may repeat, all its text counts
+	imageParam // image_url in a message: a string in it is LiteLLM's short form of {"url": …}
+	mediaParam // another object in a message that is a picture, sound or file
+	bulkParam  // the bulk of one
 )
 
 // paramNames has the names that must be given once and in this spelling.
@@ -159,9 +162,6 @@ var paramNames = [...]string{
 	includeUsageParam:        "include_usage",
 }
 
-// textNames are the members beside messages whose text the model reads.
-var textNames = [...]string{"tools", "functions", "response_format"}
-
 // A region says what the strings inside a container mean.
 type region uint8
 
@@ -174,6 +174,49 @@ const (
 	schemaRegion                 // keys and values count
 )
 
+// param is the param that name is in a.
+func (a region) param(name []byte) param {
+	switch a {
+	case rootRegion:
+		switch {
+		case equal(name, "model"):
+			return modelParam
+		case equal(name, "messages"):
+			return messagesParam
+		case equal(name, "stream"):
+			return streamParam
+		case equal(name, "stream_options"):
+			return streamOptionsParam
+		case equal(name, "max_tokens"):
+			return maxTokensParam
+		case equal(name, "max_completion_tokens"):
+			return maxCompletionTokensParam
+		case equal(name, "n"):
+			return nParam
+		case equal(name, "user"):
+			return userParam
+		case equal(name, "tools"), equal(name, "functions"), equal(name, "response_format"):
+			return textParam
+		}
+	case optionsRegion:
+		if equal(name, "include_usage") {
+			return includeUsageParam
+		}
+	case messagesRegion:
+		switch {
+		case equal(name, "image_url"):
+			return imageParam
+		case equal(name, "video_url"), equal(name, "audio_url"), equal(name, "input_audio"), equal(name, "file"):
+			return mediaParam
+		}
+	case mediaRegion:
+		if equal(name, "url") || equal(name, "data") || equal(name, "file_data") || equal(name, "file_id") {
+			return bulkParam
+		}
+	}
+	return otherParam
+}
+
 // An askReader reads one request without recursion:
 //
 //	value  = object / array / string / number / "true" / "false" / "null"
@@ -182,25 +225,30 @@ const (
 //
 // with RFC 8259's strings, numbers and white space, and at most maxDepth open
 // objects and arrays.
+//
+// It does not hold the body: TinyGo notes each pointer that is read from
+// memory for its collector, which would double the time.
 type askReader struct {
-	body []byte
-	i    int // the next byte
-	ask  Ask
+	ask Ask
 
-	depth   int
-	regions [maxDepth]region
-	arrays  uint64 // bit d: the container at depth d is an array
+	depth  int
+	region region           // of the innermost container
+	array  bool             // it is an array
+	around [maxDepth]region // the regions around it, from the outside in
+	arrays uint64           // which of them are arrays, the nearest in bit 0
 
-	param    param  // the member whose value is next, in root and options
-	key      span   // the key whose value is next, without quotes; in other regions
+	i     int   // the next byte
+	size  int64 // of the string that was read, in UTF-8 and free of escapes
+	param param // the value that is next
+
 	seen     uint16 // bit p: param p was given
 	capped   bool   // max_completion_tokens was given, which outranks max_tokens
 	messages bool
 }
 
-func (r *askReader) read() *Fault {
-	r.space()
-	if r.i < len(r.body) && r.body[r.i] != '{' {
+func (r *askReader) read(b []byte) *Fault {
+	r.space(b)
+	if r.i < len(b) && b[r.i] != '{' {
 		return &Fault{Message: "the body of the request must be a JSON object"}
 	}
 	const (
@@ -212,35 +260,32 @@ func (r *askReader) read() *Fault {
 	)
 	state := value
 	for {
-		r.space()
-		if r.i >= len(r.body) {
+		r.space(b)
+		if r.i >= len(b) {
 			if state == after && r.depth == 0 {
 				return nil
 			}
 			return r.syntax()
 		}
-		c := r.body[r.i]
-		if state == after && r.depth == 0 {
-			return r.syntax()
-		}
-		array := r.depth > 0 && r.arrays>>(r.depth-1)&1 == 1
+		c := b[r.i]
 		switch {
-		case c == '}' && (state == firstKey || state == after && !array),
-			c == ']' && (state == first || state == after && array):
+		case state == after && r.depth == 0:
+			return r.syntax()
+		case state == after && c == ',':
+			r.i++
+			state = key
+			if r.array {
+				state = value
+			}
+		case c == '}' && (state == firstKey || state == after && !r.array),
+			c == ']' && (state == first || state == after && r.array):
 			r.i++
 			r.close(state == firstKey)
 			state = after
 		case state == after:
-			if c != ',' {
-				return r.syntax()
-			}
-			r.i++
-			state = key
-			if array {
-				state = value
-			}
+			return r.syntax()
 		case state == key || state == firstKey:
-			if f := r.readKey(); f != nil {
+			if f := r.key(b); f != nil {
 				return f
 			}
 			state = value
@@ -253,7 +298,7 @@ func (r *askReader) read() *Fault {
 				state = first
 			}
 		default:
-			if f := r.scalar(c); f != nil {
+			if f := r.scalar(b, c); f != nil {
 				return f
 			}
 			state = after
@@ -261,70 +306,51 @@ func (r *askReader) read() *Fault {
 	}
 }
 
-func (r *askReader) region() region {
-	if r.depth == 0 {
-		return silentRegion
-	}
-	return r.regions[r.depth-1]
-}
-
-// readKey reads a member's name and its colon, and notes what its value will
-// be.
-func (r *askReader) readKey() *Fault {
-	if r.body[r.i] != '"' {
+// key reads a member's name and its colon, and notes what its value will be.
+func (r *askReader) key(b []byte) *Fault {
+	from := r.i + 1
+	if b[r.i] != '"' || !r.text(b) {
 		return r.syntax()
 	}
-	s, size, ok := r.text()
-	if !ok {
-		return r.syntax()
-	}
-	name := r.body[s.from+1 : s.to-1]
-	r.space()
-	if r.i >= len(r.body) || r.body[r.i] != ':' {
+	name := b[from : r.i-1]
+	r.space(b)
+	if r.i >= len(b) || b[r.i] != ':' {
 		return r.syntax()
 	}
 	r.i++
-	r.key = span{s.from + 1, s.to - 1}
-	switch r.region() {
-	case rootRegion:
-		return r.name(name, modelParam, userParam)
-	case optionsRegion:
-		return r.name(name, includeUsageParam, includeUsageParam)
+	switch r.region {
+	case rootRegion, optionsRegion:
+		return r.name(name)
 	case schemaRegion:
-		r.ask.TextBytes += size
+		r.ask.TextBytes += r.size
+	default:
+		// Other spellings of these names merely count as text.
+		r.param = r.region.param(name)
 	}
 	return nil
 }
 
-// name finds the param of lo to hi that raw spells, and refuses one that is
-// given twice or that only a lenient parser would take for it.
-func (r *askReader) name(raw []byte, lo, hi param) *Fault {
-	r.param = otherParam
-	var buf [24]byte
-	n, exact := fold(&buf, raw)
-	folded := buf[:n]
-	for p := lo; p <= hi; p++ {
-		name := paramNames[p]
-		if !equal(folded, name) {
-			continue
-		}
-		if r.seen>>p&1 == 1 {
-			return &Fault{Param: paramPath(p), Message: "the parameter '" + name + "' is given twice"}
-		}
-		if !exact {
-			return &Fault{Param: paramPath(p), Message: "the parameter '" + name + "' must be spelled so, in small letters"}
-		}
-		r.seen |= 1 << p
-		r.param = p
+// name notes the param that raw spells, and refuses one that is given twice or
+// that only a lenient parser would take for it.
+func (r *askReader) name(raw []byte) *Fault {
+	p, exact := r.region.param(raw), true
+	if p == otherParam && !small(raw) {
+		var buf [24]byte
+		var n int
+		n, exact = fold(&buf, raw)
+		p = r.region.param(buf[:n])
+	}
+	r.param = p
+	if p == otherParam || p == textParam {
 		return nil
 	}
-	if lo == modelParam {
-		for _, name := range textNames {
-			if equal(folded, name) {
-				r.param = textParam
-			}
-		}
+	if r.seen>>p&1 == 1 {
+		return &Fault{Param: paramPath(p), Message: "the parameter '" + paramNames[p] + "' is given twice"}
 	}
+	if !exact {
+		return &Fault{Param: paramPath(p), Message: "the parameter '" + paramNames[p] + "' must be spelled so, in small letters"}
+	}
+	r.seen |= 1 << p
 	return nil
 }
 
@@ -340,7 +366,7 @@ func (r *askReader) open(c byte) *Fault {
 		return &Fault{Message: "the body of the request is nested deeper than " + strconv.Itoa(maxDepth) + " levels"}
 	}
 	next := silentRegion
-	switch at := r.region(); at {
+	switch r.region {
 	case rootRegion, optionsRegion:
 		switch p := r.param; {
 		case p == messagesParam && c == '[':
@@ -354,8 +380,7 @@ func (r *askReader) open(c byte) *Fault {
 		}
 	case messagesRegion:
 		next = messagesRegion
-		if r.keyIs("image_url") || r.keyIs("video_url") || r.keyIs("audio_url") ||
-			r.keyIs("input_audio") || r.keyIs("file") {
+		if r.param == imageParam || r.param == mediaParam {
 			next = mediaRegion
 		}
 	case mediaRegion:
@@ -367,67 +392,66 @@ func (r *askReader) open(c byte) *Fault {
 			next = rootRegion
 		}
 	}
-	r.arrays &^= 1 << r.depth
-	if c == '[' {
-		r.arrays |= 1 << r.depth
+	r.around[r.depth] = r.region
+	r.arrays <<= 1
+	if r.array {
+		r.arrays |= 1
 	}
-	r.regions[r.depth] = next
 	r.depth++
+	r.region, r.array = next, c == '['
+	r.param = otherParam
 	r.i++
 	return nil
 }
 
 // close ends the innermost container, whose last byte was just read.
 func (r *askReader) close(empty bool) {
-	if r.region() == optionsRegion {
+	if r.region == optionsRegion {
 		r.ask.options.to = r.i
 		r.ask.spare = empty
 	}
 	r.depth--
-}
-
-// keyIs reports whether the value that is next belongs to a member of this
-// name. Other spellings of the name merely count as text.
-func (r *askReader) keyIs(name string) bool {
-	return r.arrays>>(r.depth-1)&1 == 0 && equal(r.body[r.key.from:r.key.to], name)
+	r.region, r.array = r.around[r.depth], r.arrays&1 == 1
+	r.arrays >>= 1
+	r.param = otherParam
 }
 
 // scalar reads a string, a number or a literal.
-func (r *askReader) scalar(c byte) *Fault {
-	if c == '"' {
-		s, size, ok := r.text()
-		if !ok {
-			return r.syntax()
-		}
-		return r.string(s, size)
-	}
+func (r *askReader) scalar(b []byte, c byte) *Fault {
 	from := r.i
-	if c == '-' || c >= '0' && c <= '9' {
-		var n number
-		if !r.number(&n) {
-			return r.syntax()
+	switch {
+	case c == '"':
+		if r.text(b) {
+			return r.string(b, span{from, r.i})
 		}
-		return r.integer(&n)
-	}
-	for _, word := range [...]string{"true", "false", "null"} {
-		if len(r.body)-r.i < len(word) || !equal(r.body[r.i:r.i+len(word)], word) {
-			continue
+	case c == '-' || c >= '0' && c <= '9':
+		if r.number(b) {
+			return r.integer(b[from:r.i])
 		}
-		r.i += len(word)
-		return r.literal(word, span{from, r.i})
+	case r.word(b, "true"), r.word(b, "false"), r.word(b, "null"):
+		return r.literal(c, span{from, r.i})
 	}
 	return r.syntax()
 }
 
-func (r *askReader) string(s span, size int64) *Fault {
-	switch r.region() {
+// word takes s if it is next.
+func (r *askReader) word(b []byte, s string) bool {
+	if len(b)-r.i < len(s) || !equal(b[r.i:r.i+len(s)], s) {
+		return false
+	}
+	r.i += len(s)
+	return true
+}
+
+func (r *askReader) string(b []byte, s span) *Fault {
+	switch r.region {
 	case rootRegion, optionsRegion:
-		raw := r.body[s.from+1 : s.to-1]
+		raw := b[s.from+1 : s.to-1]
 		var ok bool
 		switch r.param {
 		case otherParam:
 		case textParam:
-			r.ask.TextBytes += size
+			r.ask.TextBytes += r.size
 		case modelParam:
 			if r.ask.Model, ok = unquote(raw); !ok {
 				return &Fault{Param: "model", Message: "model must be Unicode text"}
@@ -440,30 +464,26 @@ func (r *askReader) string(s span, size int64) *Fault {
 		default:
 			return wrongType(r.param)
 		}
-	case messagesRegion:
-		// A bare string is LiteLLM's short form of {"url": …}.
-		if r.keyIs("image_url") {
-			size = mediaBytes
+	case messagesRegion, mediaRegion, schemaRegion:
+		if r.param == imageParam || r.param == bulkParam {
+			r.size = mediaBytes
 		}
-		r.ask.TextBytes += size
-	case mediaRegion:
-		if r.keyIs("url") || r.keyIs("data") || r.keyIs("file_data") || r.keyIs("file_id") {
-			size = mediaBytes
-		}
-		r.ask.TextBytes += size
-	case schemaRegion:
-		r.ask.TextBytes += size
+		r.ask.TextBytes += r.size
 	}
 	return nil
 }
 
-func (r *askReader) integer(n *number) *Fault {
-	if at := r.region(); at != rootRegion && at != optionsRegion {
+func (r *askReader) integer(raw []byte) *Fault {
+	p := r.param
+	if r.region != rootRegion && r.region != optionsRegion || p == otherParam || p == textParam {
 		return nil
 	}
+	var n number
+	for _, c := range raw {
+		n.add(c)
+	}
 	v, integral := n.value()
-	switch p := r.param; p {
-	case otherParam, textParam:
+	switch p {
 	case maxTokensParam, maxCompletionTokensParam:
 		if !integral || v < 0 {
 			return wrongType(p)
@@ -483,20 +503,21 @@ func (r *askReader) integer(n *number) *Fault {
 	return nil
 }
 
-func (r *askReader) literal(word string, s span) *Fault {
-	if at := r.region(); at != rootRegion && at != optionsRegion {
+// literal takes the literal at s, which begins with c.
+func (r *askReader) literal(c byte, s span) *Fault {
+	if r.region != rootRegion && r.region != optionsRegion {
 		return nil
 	}
 	switch p := r.param; {
 	case p == otherParam || p == textParam:
-	case p == streamOptionsParam && word == "null":
+	case p == streamOptionsParam && c == 'n':
 		r.ask.options = s
 	case p == includeUsageParam:
 		r.ask.include = s
-		r.ask.UsageWanted = word == "true"
-	case word == "null":
+		r.ask.UsageWanted = c == 't'
+	case c == 'n':
 	case p == streamParam:
-		r.ask.Stream = word == "true"
+		r.ask.Stream = c == 't'
 	default:
 		return wrongType(p)
 	}
@@ -528,80 +549,65 @@ func (r *askReader) syntax() *Fault {
 	return &Fault{Message: "could not parse the JSON body of your request: it is not JSON at byte " + strconv.Itoa(r.i)}
 }
 
-func (r *askReader) space() {
-	for r.i < len(r.body) {
-		switch r.body[r.i] {
-		case ' ', '\t', '\n', '\r':
-			r.i++
-		default:
-			return
-		}
+func (r *askReader) space(b []byte) {
+	for r.i < len(b) && isSpace(b[r.i]) {
+		r.i++
 	}
 }
 
-// text reads the string at r.i. s is the string with its quotes, size what it
-// takes in UTF-8 once its escapes are undone. If the string is wrong, r.i is
+// text reads the string at r.i and its size. If the string is wrong, r.i is
 // where it goes wrong.
-func (r *askReader) text() (s span, size int64, ok bool) {
-	b, i, from := r.body, r.i+1, r.i
-	for i < len(b) {
-		c := b[i]
-		switch {
-		case c == '"':
-			r.i = i + 1
-			return span{from, r.i}, size, true
-		case c < ' ':
-			r.i = i
-			return span{}, 0, false
-		case c != '\\':
-			i++
-			size++
-			continue
-		}
+func (r *askReader) text(b []byte) bool {
+	from := r.i + 1
+	i := special(b, from)
+	var escapes int64 // what their undoing takes away
+	for i < len(b) && b[i] == '\\' {
 		u, n := unescape(b[i:])
 		if n == 0 {
-			r.i = i
-			return span{}, 0, false
+			break
 		}
-		i += n
-		size += runeSize(u)
+		escapes += int64(n) - runeSize(u)
+		i = special(b, i+n)
 	}
 	r.i = i
-	return span{}, 0, false
+	if i == len(b) || b[i] != '"' {
+		return false
+	}
+	r.i++
+	r.size = int64(i-from) - escapes
+	return true
 }
 
-// number reads the number at r.i into n and reports whether it is one:
+// number reads the number at r.i and reports whether it is one:
 //
 //	[ "-" ] ( "0" / digit1-9 *digit ) [ "." 1*digit ] [ ( "e" / "E" ) [ "+" / "-" ] 1*digit ]
-func (r *askReader) number(n *number) bool {
-	r.take(n, '-', '-')
-	if !r.take(n, '0', '0') && !r.digits(n) {
+func (r *askReader) number(b []byte) bool {
+	r.take(b, '-', '-')
+	if !r.take(b, '0', '0') && !r.digits(b) {
 		return false
 	}
-	if r.take(n, '.', '.') && !r.digits(n) {
+	if r.take(b, '.', '.') && !r.digits(b) {
 		return false
 	}
-	if !r.take(n, 'e', 'E') {
+	if !r.take(b, 'e', 'E') {
 		return true
 	}
-	r.take(n, '+', '-')
-	return r.digits(n)
+	r.take(b, '+', '-')
+	return r.digits(b)
 }
 
-// take gives n the byte at r.i if that is a or b.
-func (r *askReader) take(n *number, a, b byte) bool {
-	if r.i >= len(r.body) || r.body[r.i] != a && r.body[r.i] != b {
+// take takes the byte at r.i if it is x or y.
+func (r *askReader) take(b []byte, x, y byte) bool {
+	if r.i >= len(b) || b[r.i] != x && b[r.i] != y {
 		return false
 	}
-	n.add(r.body[r.i])
 	r.i++
 	return true
 }
 
-func (r *askReader) digits(n *number) bool {
+func (r *askReader) digits(b []byte) bool {
 	from := r.i
-	for r.i < len(r.body) && r.body[r.i] >= '0' && r.body[r.i] <= '9' {
-		n.add(r.body[r.i])
+	for r.i < len(b) && b[r.i] >= '0' && b[r.i] <= '9' {
 		r.i++
 	}
 	return r.i > from

@@ -90,6 +90,7 @@ const (
 // an object. All other bytes pass.
 func (o *Observer) Reset(kind Kind, strip bool) {
 	*o = Observer{kind: kind, strip: strip && kind == SSE, held: o.held[:0], out: o.out[:0]}
+	o.answer.next()
 }
 
 // Chunk takes the next bytes of the answer and returns what to pass on in
@@ -187,10 +188,7 @@ func (o *Observer) step(chunk []byte, i int) int {
 			return i + 1
 		}
 	}
-	end := i
-	for end < len(chunk) && chunk[end] != '\n' && chunk[end] != '\r' {
-		end++
-	}
+	end := either(chunk, i, feeds, returns)
 	if o.line == inData {
 		o.readData(chunk[i:end])
 	}

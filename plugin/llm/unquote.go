@@ -116,6 +116,16 @@ func escaped(raw []byte) bool {
 	return false
 }
 
+// small reports whether fold would leave a name as it is, but for its length.
+func small(raw []byte) bool {
+	for _, c := range raw {
+		if c >= utf8.RuneSelf || c == '\\' || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
 // fold writes to dst the ASCII form in small letters of a member's name, its
 // escapes undone, and returns its length. exact reports whether the name was
 // in that form already. It folds as Go's encoding/json does when it matches
@@ -151,18 +161,4 @@ func fold(dst *[24]byte, raw []byte) (n int, exact bool) {
 		n++
 	}
 	return n, exact
-}
-
-// equal reports whether b is s, without the copy that a conversion costs in
-// TinyGo.
-func equal(b []byte, s string) bool {
-	if len(b) != len(s) {
-		return false
-	}
-	for i := range b {
-		if b[i] != s[i] {
-			return false
-		}
-	}
-	return true
 }

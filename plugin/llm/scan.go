@@ -1,0 +1,77 @@
+package llm
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The bytes of a text are looked at eight at a time, as a word. Taking n from
+// each of them sets the high bit of those below n; bytes that had it before
+// are no candidates. A borrow reaches only bytes behind one that is below n,
+// so the first that is found is right.
+const (
+	each  = 0x0101010101010101 // times a byte: that byte in all eight places
+	highs = each * 0x80
+
+	quotes      = each * '"'
+	backslashes = each * '\\'
+	feeds       = each * '\n'
+	returns     = each * '\r'
+)
+
+// either returns where b has, from i on, the first byte that is the one in all
+// places of x or of y; len(b) if it has none.
+func either(b []byte, i int, x, y uint64) int {
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i : i+8])
+		found := (((w ^ x) - each) | ((w ^ y) - each)) &^ w & highs
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && b[i] != byte(x&0xFF) && b[i] != byte(y&0xFF) {
+		i++
+	}
+	return i
+}
+
+// special returns where b has, from i on, the first byte that does not stand
+// for itself in a JSON string: a quote, a backslash or a control character. It
+// is len(b) if there is none.
+func special(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i : i+8])
+		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ')) &^ w & highs
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+		i++
+	}
+	return i
+}
+
+// ascii returns how many bytes b begins with that are ASCII, to within seven.
+// utf8.Valid, whose words in wasm have four bytes, does the rest.
+func ascii(b []byte) int {
+	i := 0
+	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:i+8])&highs == 0 {
+		i += 8
+	}
+	return i
+}
+
+// equal reports whether b is s, without the copy that a conversion costs in
+// TinyGo.
+func equal(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i := range b {
+		if b[i] != s[i] {
+			return false
+		}
+	}
+	return true
+}

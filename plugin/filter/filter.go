@@ -4,7 +4,6 @@ package filter
 
 import (
 	"encoding/binary"
-	"unsafe"
 
 	"fairshare/plugin/config"
 	"fairshare/plugin/flow"
@@ -40,6 +39,9 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		raw = nil // an empty configuration has an error text of its own
 	}
 	policy, err := config.Parse(raw, getenv)
+	if err == nil {
+		err = flow.Serves(policy)
+	}
 	if err != nil {
 		proxywasm.LogCritical("fairshare: " + err.Error())
 		return types.OnPluginStartStatusFailed
@@ -60,7 +62,10 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	if !p.profile.sharedData {
 		proxywasm.LogWarn("fairshare: " + kind.String() + " has no shared data: every worker counts for itself")
 	}
-	p.gateway = flow.NewGateway(p.vm.worker, policy, !p.profile.holdHeaders && !p.profile.bodyFirst)
+	p.gateway = flow.NewGateway(p.vm.worker, policy)
+	if !p.profile.holdHeaders && !p.profile.bodyFirst {
+		p.gateway.ForwardEarly()
+	}
 	if err := proxywasm.SetTickPeriodMilliSeconds(flow.TickMS); err != nil {
 		proxywasm.LogWarn("fairshare: " + kind.String() + " has no timers: nobody leads, reports and metrics stay empty")
 	}
@@ -69,17 +74,19 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 
 func (p *plugin) OnTick() {
 	begin()
-	if p.gateway != nil {
-		clock = now()
-		p.gateway.Tick(clock)
+	if p.gateway == nil {
+		return
 	}
+	clock = now()
+	p.gateway.Tick(clock)
+	p.probe()
 }
 
 // clock is the time of the last tick or admission: late by a tick at most. It
 // is good enough where only the minute or a key's end matters, and spares a call.
 var clock int64
 
-func (p *plugin) NewHttpContext(uint32) types.HttpContext {
+func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
 	if p.gateway == nil {
 		return &types.DefaultHttpContext{}
 	}
@@ -89,7 +96,7 @@ func (p *plugin) NewHttpContext(uint32) types.HttpContext {
 	} else {
 		freeStreams = s.next
 	}
-	s.plugin, s.exchange, s.next = p, p.gateway.Open(), nil
+	s.plugin, s.exchange, s.id, s.next = p, p.gateway.Open(), id, nil
 	return s
 }
 
@@ -98,41 +105,41 @@ type stream struct {
 	types.DefaultHttpContext
 	plugin   *plugin
 	exchange *flow.Exchange
-	headers  headerMap
-	kept     []byte // the request's headers, until the body has been read
+	id       uint32
+	probed   bool // in the list of the probe
+	since    int64
 	next     *stream
 }
 
 // freeStreams are the streams that ended, linked by next.
 var freeStreams *stream
 
-// scratch is for writing header maps.
-var scratch []byte
-
 func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	begin()
-	if !s.headers.read(requestHeaders) {
+	headers, ok := readHeaders(requestHeaders)
+	if !ok {
 		proxywasm.LogError("fairshare: the host gives no request headers")
-		return types.ActionPause
+		headers = nil // which no route takes
 	}
 	if s.plugin.profile.bodyFirst {
-		end = bodiless(s.headers.pairs)
+		end = bodiless(headers)
 	}
 	if clock == 0 {
 		clock = now()
 	}
-	d := s.exchange.RequestHeaders(clock, s.headers.pairs, end)
-	if d.Pause {
-		s.kept = s.headers.keep(s.kept)
+	a := s.onRequest(s.exchange.RequestHeaders(clock, headers, end))
+	if a == types.ActionPause && s.exchange.Reading() {
 		if s.plugin.profile.bodyFirst {
 			return types.ActionContinue
 		}
+		s.awaitBody()
 	}
-	return s.onRequest(d)
+	return a
 }
 
 func (s *stream) OnHttpRequestBody(n int, end bool) types.Action {
 	begin()
+	s.bodyCame()
 	if !end {
 		return s.onRequest(s.exchange.BodyGrows(n))
 	}
@@ -165,10 +172,15 @@ func (s *stream) requestBody(n int) types.Action {
 
 func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
 	begin()
-	if !s.exchange.Waiting() || !s.headers.read(responseHeaders) {
-		return types.ActionContinue // unread, the answer is settled by estimate
+	if !s.exchange.Waiting() {
+		return types.ActionContinue
 	}
-	d := s.exchange.ResponseHeaders(clock, s.headers.pairs, end)
+	headers, ok := readHeaders(responseHeaders)
+	if !ok {
+		proxywasm.LogError("fairshare: the host gives no response headers")
+		headers = nil // which is no success, so nothing is charged
+	}
+	d := s.exchange.ResponseHeaders(clock, headers, end)
 	s.edit(responseHeaders, d.Edits)
 	return types.ActionContinue
 }
@@ -185,6 +197,7 @@ func (s *stream) OnHttpResponseBody(n int, end bool) types.Action {
 			chunk = nil
 		}
 	}
+	fault(chunk)
 	if d := s.exchange.ResponseBody(clock, chunk, end); d.Replace {
 		report(proxywasm.ReplaceHttpResponseBody(d.Body))
 	}
@@ -203,8 +216,7 @@ func (s *stream) OnHttpStreamDone() {
 	begin()
 	s.exchange.Done(clock)
 	s.exchange = flow.Ended
-	s.headers.pairs = s.headers.pairs[:0]
-	s.headers.raw = nil
+	s.leaveProbe()
 	s.next = freeStreams
 	freeStreams = s
 }
@@ -228,19 +240,8 @@ func (s *stream) onRequest(d flow.Decision) types.Action {
 	return types.ActionContinue
 }
 
-// edit changes headers that were read before.
+// edit changes a header map.
 func (s *stream) edit(kind uint32, edits []flow.Edit) {
-	if len(edits) == 0 {
-		return
-	}
-	if s.plugin.profile.setPairs {
-		if buf, ok := s.headers.edited(scratch[:0], edits); ok {
-			scratch = buf
-			if setPairs(kind, unsafe.Pointer(&buf[0]), uint32(len(buf))) == 0 {
-				return
-			}
-		}
-	}
 	for i := range edits {
 		e := &edits[i]
 		switch {

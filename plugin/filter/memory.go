@@ -13,7 +13,9 @@ import "unsafe"
 // put into one arena that starts over with each callback: nothing for the
 // collector to do. What does not fit is collected memory.
 var (
-	arena    [arenaSize]byte
+	// On the heap, where the collector knows that it holds no pointers; a
+	// global would be searched for some in every cycle.
+	arena    = make([]byte, arenaSize)
 	arenaEnd int
 	inStream bool // the arena is in use: configuration is kept, so it never lies there
 )

@@ -18,12 +18,11 @@ type profile struct {
 	bodyFirst  bool
 	sharedData bool
 	queue      bool
-	setPairs   bool // header maps can be written as a whole
 }
 
 var profiles = map[config.HostKind]profile{
-	config.Envoy:  {holdHeaders: true, sharedData: true, queue: true, setPairs: true},
-	config.Istio:  {sharedData: true, queue: true, setPairs: true},
+	config.Envoy:  {holdHeaders: true, sharedData: true, queue: true},
+	config.Istio:  {sharedData: true, queue: true},
 	config.Kong:   {bodyFirst: true, sharedData: true},
 	config.Apisix: {bodyFirst: true},
 }

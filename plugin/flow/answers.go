@@ -1,13 +1,13 @@
 package flow
 
 import (
-	"encoding/hex"
 	"strconv"
 	"time"
 
 	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
 )
 
 // limitNames are the headers that tell a client its limits, as OpenAI names
@@ -21,20 +21,31 @@ var limitNames = [...]string{
 // what of it is left for this caller, and when the minute is over.
 func (x *Exchange) setLimits(v *quota.Verdict) {
 	x.nlimit = 0
-	reset := ""
+	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
 		if !room.Limited {
 			continue
 		}
-		if reset == "" {
-			reset = strconv.FormatInt(seconds(v.ResetMS), 10) + "s"
+		limit := x.group.rpm
+		if i == 1 {
+			limit = x.group.tpm
 		}
 		names := limitNames[3*i : 3*i+3]
-		x.limits[x.nlimit] = [2]string{names[0], strconv.FormatInt(room.Limit, 10)}
+		x.limits[x.nlimit] = [2]string{names[0], limit}
 		x.limits[x.nlimit+1] = [2]string{names[1], strconv.FormatInt(room.Caller, 10)}
 		x.limits[x.nlimit+2] = [2]string{names[2], reset}
 		x.nlimit += 3
 	}
+}
+
+// resets are the texts of "37s" and the like, made once each.
+type resets [61]string
+
+func (r *resets) text(s int64) string {
+	if r[s] == "" {
+		r[s] = strconv.FormatInt(s, 10) + "s"
+	}
+	return r[s]
 }
 
 // seconds rounds up, and never to 0: a client that waits that long finds the
@@ -52,7 +63,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 		active = strconv.FormatInt(v.Active, 10)
 	}
 	n := strconv.FormatInt(room.Caller, 10)
-	message := "Key=" + hex.EncodeToString(x.key.Hash[:]) + " over available " + what + "=" + n +
+	message := "Key=" + tenant.Token(&x.key.Hash) + " over available " + what + "=" + n +
 		". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	x.headers = x.headers[:0]
 	if v.RetryMS != quota.Never {

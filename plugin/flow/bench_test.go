@@ -46,7 +46,7 @@ func gateway(t testing.TB, text string) (*Gateway, *memory) {
 		t.Fatal(err)
 	}
 	m := new(memory)
-	return NewGateway(NewWorker(m, 1), p, false), m
+	return NewGateway(NewWorker(m, 1), p), m
 }
 
 const upstreamConfig = `{"model_list":[{"model_name":"local-model","litellm_params":{"model":"openai/local-model",

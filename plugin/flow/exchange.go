@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"fairshare/plugin/admin"
-	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
@@ -29,15 +28,16 @@ type Exchange struct {
 	gateway *Gateway
 	state   state
 	route   route
+	path    string // as the client wrote it, if it is an endpoint's without a query
 	query   string
 	key     *tenant.Key
-	master  bool
 	group   *group
-	chosen  *config.Deployment
+	chosen  *target
 	hold    quota.Hold
 	ask     llm.Ask
 	watch   llm.Observer
 	watched bool // watch can read the answer
+	early   bool // the headers went upstream before the body was there
 
 	limits [6][2]string // x-ratelimit-*, for the answer
 	nlimit int
@@ -94,6 +94,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path), Type: "invalid_request_error", Code: 404}, BadRequests)
 	}
 	x.route = e.route
+	if r.path == e.path && r.query == "" {
+		x.path = e.path
+	}
 	if r.method != e.method && !(r.method == "HEAD" && e.method == "GET") {
 		x.headers = append(x.headers[:0], [2]string{"allow", e.method})
 		return x.refuse(405, llm.ErrorBody{Message: "Method Not Allowed: " + clip(r.path) + " takes " + e.method, Type: "invalid_request_error", Code: 405}, BadRequests)
@@ -118,8 +121,8 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.tooLarge()
 	}
 	x.state = reading
-	if x.gateway.early && e.route == chatCompletions {
-		return x.goEarly()
+	if x.gateway.early {
+		return x.SendEarly()
 	}
 	return Decision{Pause: true}
 }
@@ -195,9 +198,8 @@ func (x *Exchange) chat(now int64, body []byte) Decision {
 			Type:    "key_model_access_denied", Param: "model", Code: 403,
 		}, Unauthorised)
 	}
-	if !g.early {
-		x.chosen = x.group.next()
-	} else if x.chosen = x.group.next(); !x.chosen.IsMock && !g.reaches(x.chosen) {
+	x.chosen = x.group.next()
+	if x.early && !x.chosen.IsMock && !g.reaches(x.chosen) {
 		return x.refuse(500, llm.ErrorBody{
 			Message: "model " + clip(ask.Model) + " has another upstream than the first, and this proxy sends headers before the body names the model",
 			Type:    "internal_server_error", Code: 500,

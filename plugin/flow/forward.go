@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"strconv"
-
-	"fairshare/plugin/config"
-)
+import "strconv"
 
 // forward rewrites the request for the upstream: the provider's model name and
 // credential, a stream's usage asked for, no compression that would hide the
@@ -16,8 +12,8 @@ func (x *Exchange) forward(body []byte) Decision {
 		x.body = x.ask.Rewrite(x.body[:0], body, x.chosen.ProviderModel, usage)
 		d.Body, d.Replace = x.body, true
 	}
-	if x.gateway.early {
-		return d // the headers are gone already, see goEarly
+	if x.early {
+		return d // the headers are gone already, see SendEarly
 	}
 	x.edits = x.edits[:0]
 	if d.Replace {
@@ -29,54 +25,58 @@ func (x *Exchange) forward(body []byte) Decision {
 }
 
 // direct edits the request's headers for an upstream.
-func (x *Exchange) direct(to *config.Deployment) {
+func (x *Exchange) direct(to *target) {
 	for _, name := range x.internal {
 		if name != upstreamHeader {
 			x.edits = append(x.edits, Edit{Name: name, Remove: true})
 		}
 	}
 	for c, name := range credentialNames {
-		if x.present[c] && (c != authorization || to.APIKey == "") {
+		if x.present[c] && (c != authorization || to.bearer == "") {
 			x.edits = append(x.edits, Edit{Name: name, Remove: true})
 		}
 	}
-	if to.APIKey != "" {
-		x.edits = append(x.edits, Edit{Name: "authorization", Value: "Bearer " + to.APIKey})
+	if to.bearer != "" {
+		x.edits = append(x.edits, Edit{Name: "authorization", Value: to.bearer})
 	}
 	if x.encoding {
 		x.edits = append(x.edits, Edit{Name: "accept-encoding", Value: "identity"})
 	}
+	if x.path != to.path {
+		x.edits = append(x.edits, Edit{Name: ":path", Value: to.path})
+	}
 	x.edits = append(
 		x.edits,
-		Edit{Name: ":path", Value: to.PathPrefix + "/chat/completions"},
 		Edit{Name: ":authority", Value: to.Upstream},
 		Edit{Name: upstreamHeader, Value: to.Upstream},
 	)
 }
 
-// goEarly sends the headers on before the body is known, on hosts that can't
+// SendEarly sends the headers on before the body is known, on hosts that can't
 // wait for it with headers in hand. What the headers say must then not depend
 // on the body: they name the configuration's first upstream, and a model of
-// another one is refused when the body is there. The request still reaches that
-// upstream only as far as its headers until the body is admitted.
-func (x *Exchange) goEarly() Decision {
-	to := x.gateway.firstUpstream()
+// another one is refused when the body is there. That upstream gets no more
+// than headers until the body is admitted.
+func (x *Exchange) SendEarly() Decision {
 	x.edits = x.edits[:0]
-	if to == nil {
-		return Decision{} // mocks only: nothing ever goes on
+	if x.state != reading {
+		return Decision{}
 	}
-	x.direct(to)
+	x.early = true
+	if to := x.gateway.firstUpstream(); to != nil {
+		x.direct(to)
+	}
 	// The body may change its length.
 	x.edits = append(x.edits, Edit{Name: "content-length", Remove: true})
 	return Decision{Edits: x.edits}
 }
 
 // firstUpstream is the first deployment that is not a mock, nil if all are.
-func (g *Gateway) firstUpstream() *config.Deployment {
+func (g *Gateway) firstUpstream() *target {
 	for i := range g.groups {
-		for j := range g.groups[i].model.Deployments {
-			if d := &g.groups[i].model.Deployments[j]; !d.IsMock {
-				return d
+		for j := range g.groups[i].targets {
+			if t := &g.groups[i].targets[j]; !t.IsMock {
+				return t
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func (g *Gateway) firstUpstream() *config.Deployment {
 
 // reaches reports whether a request whose headers went to the first upstream
 // may carry a body for to.
-func (g *Gateway) reaches(to *config.Deployment) bool {
+func (g *Gateway) reaches(to *target) bool {
 	first := g.firstUpstream()
-	return first != nil && first.Upstream == to.Upstream && first.PathPrefix == to.PathPrefix && first.APIKey == to.APIKey
+	return first != nil && first.Upstream == to.Upstream && first.path == to.path && first.bearer == to.bearer
 }

@@ -1,6 +1,9 @@
 package flow
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Credential headers in the order in which LiteLLM looks for a key
 // (proxy/auth/user_api_key_auth.py, get_api_key).
@@ -60,7 +63,9 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 			if name != credential {
 				continue
 			}
-			if x.present[c] {
+			// Envoy makes one of two authorization headers, joined by a comma,
+			// which no key has.
+			if x.present[c] || strings.IndexByte(value, ',') >= 0 {
 				d := x.refuseKey("Malformed API Key passed in. The header "+credential+" is given twice.", "auth_error")
 				return r, &d
 			}

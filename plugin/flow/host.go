@@ -44,6 +44,7 @@ const (
 	SwapRetries
 	QueueDropped
 	LeaderChanges
+	Ticks
 	NumMetrics
 )
 
@@ -67,4 +68,5 @@ var MetricNames = [NumMetrics][2]string{
 	SwapRetries:       {"fairshare_swap_retries", "swaps lost to another worker and tried again"},
 	QueueDropped:      {"fairshare_queue_dropped", "usage reports that found no room on the shared queue"},
 	LeaderChanges:     {"fairshare_leader_changes", "times that a worker became leader"},
+	Ticks:             {"fairshare_ticks", "ticks of all workers: one that stands still has stopped counting"},
 }

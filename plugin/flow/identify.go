@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"encoding/hex"
-
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
@@ -19,7 +17,7 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 	g := x.gateway
 	hash := tenant.Hash(secret)
 	if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
-		x.key, x.master = &g.master, true
+		x.key = g.master
 		return nil
 	}
 	if len(secret) < 3 || secret[:3] != "sk-" {
@@ -43,7 +41,7 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 	case k.Expired(now):
 		d := x.refuse(401, llm.ErrorBody{
 			Message: "Authentication Error - Expired Key. Key Expiry time " + stamp(k.Expires) + " and current time " + stamp(now),
-			Type:    "expired_key", Param: k.Name, Code: 401,
+			Type:    "expired_key", Param: abbreviated(secret), Code: 401,
 		}, Unauthorised)
 		return &d
 	}
@@ -91,13 +89,19 @@ func (x *Exchange) refuseKey(message, typ string) Decision {
 }
 
 func (x *Exchange) refuseUnknown(secret string, hash *[32]byte) Decision {
-	shown := "sk-..."
-	if len(secret) >= 16 {
-		shown += secret[len(secret)-4:]
-	}
 	return x.refuse(401, llm.ErrorBody{
-		Message: "Authentication Error, Invalid proxy server token passed. Received API Key = " + shown +
-			", Key Hash (Token) =" + hex.EncodeToString(hash[:]) + ". Unable to find token in cache or `LiteLLM_VerificationTokenTable`",
+		Message: "Authentication Error, Invalid proxy server token passed. Received API Key = " + abbreviated(secret) +
+			", Key Hash (Token) =" + tenant.Token(hash) + ". Unable to find token in cache or `LiteLLM_VerificationTokenTable`",
 		Type: "token_not_found_in_db", Param: "key", Code: 401,
 	}, Unauthorised)
+}
+
+// abbreviated is what an answer shows of a key: its last four characters, if
+// there are enough others to guess.
+func abbreviated(secret string) string {
+	const enough = 16
+	if len(secret) < enough {
+		return "sk-..."
+	}
+	return "sk-..." + secret[len(secret)-4:]
 }

@@ -2,11 +2,11 @@ package flow
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"strconv"
 
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
 	"fairshare/plugin/unit"
 )
 
@@ -64,6 +64,7 @@ type report struct {
 	names map[uint64]name // by quota.KeyID
 	stamp []int64         // per group: what the published table was made from
 	buf   []byte
+	book  quota.Book
 }
 
 type name struct {
@@ -116,8 +117,8 @@ func (w *Worker) publish(now int64, g *Gateway) {
 	}
 	for i := range g.groups {
 		gr := &g.groups[i]
-		b, err := w.ledger.Read(now, &gr.terms)
-		if err != nil {
+		b := &w.report.book
+		if err := w.ledger.Read(now, &gr.terms, b); err != nil {
 			w.count(onFail[storeRefused].metric, 1)
 			continue
 		}
@@ -129,7 +130,7 @@ func (w *Worker) publish(now int64, g *Gateway) {
 		}
 		w.report.stamp[i] = s
 		w.report.buf = binary.LittleEndian.AppendUint64(w.report.buf[:0], uint64(now))
-		w.report.buf = w.appendTable(w.report.buf, now, b, &gr.terms)
+		w.report.buf = w.appendTable(w.report.buf, b, &gr.terms)
 		if quota.Put(w.host, tablePrefix+gr.model.Name, w.report.buf) != quota.OK {
 			w.count(onFail[storeRefused].metric, 1)
 		}
@@ -138,21 +139,16 @@ func (w *Worker) publish(now int64, g *Gateway) {
 
 // appendTable appends the active keys' part of a book as members of a JSON
 // array.
-func (w *Worker) appendTable(dst []byte, now int64, b *quota.Book, t *quota.Terms) []byte {
-	first := true
+func (w *Worker) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
 	for i := range b.Lines {
 		l := &b.Lines[i]
-		if !l.Active() {
-			continue
-		}
-		if !first {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = append(dst, `{"key":`...)
 		n, known := w.report.names[l.ID]
 		if known {
-			dst = llm.AppendString(dst, hex.EncodeToString(n.hash[:]))
+			dst = llm.AppendString(dst, tenant.Token(&n.hash))
 		} else {
 			dst = append(dst, "null"...)
 		}
@@ -161,12 +157,10 @@ func (w *Worker) appendTable(dst []byte, now int64, b *quota.Book, t *quota.Term
 		dst = append(dst, `,"weight":`...)
 		dst = strconv.AppendFloat(dst, float64(l.Weight)/quota.One, 'g', -1, 64)
 		if t.LimitTPM {
-			s, a := b.TokenShare(now, t, l)
-			dst = appendPart(dst, "tpm", s, int64(l.Used), int64(l.Held), a)
+			dst = appendPart(dst, "tpm", l.TokenShare, int64(l.Used), int64(l.Held), l.TokensAvailable)
 		}
 		if t.LimitRPM {
-			s, a := b.RequestShare(now, t, l)
-			dst = appendPart(dst, "rpm", s, l.Requests, 0, a)
+			dst = appendPart(dst, "rpm", l.RequestShare, l.Requests, 0, l.RequestsAvailable)
 		}
 		dst = append(dst, `,"in_flight":`...)
 		dst = strconv.AppendInt(dst, l.Slots, 10)
@@ -201,8 +195,8 @@ func (x *Exchange) answerShares(now int64) Decision {
 		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
 	}
 	gr := &x.gateway.groups[at]
-	b, err := w.ledger.Read(now, &gr.terms)
-	if err != nil {
+	b := &w.report.book
+	if err := w.ledger.Read(now, &gr.terms, b); err != nil {
 		return x.fail(admissionFailure(err))
 	}
 	dst := append(x.body[:0], `{"model":`...)
@@ -210,7 +204,7 @@ func (x *Exchange) answerShares(now int64) Decision {
 	dst = append(dst, `,"minute":`...)
 	dst = appendStamp(dst, b.Minute*60_000)
 	dst = append(dst, `,"active_keys":`...)
-	dst = strconv.AppendInt(dst, b.Active(), 10)
+	dst = strconv.AppendInt(dst, b.Active, 10)
 	if gr.terms.LimitTPM {
 		dst = appendBook(dst, "tpm", int64(gr.terms.TPM), int64(b.Used), int64(b.Held))
 	}

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"strconv"
+
 	"fairshare/plugin/config"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
@@ -20,6 +22,7 @@ type Worker struct {
 	told   struct{ retries, elected int64 }
 	events events
 	report report
+	resets resets
 	free   []*Exchange
 	serial uint64 // of the answers that this worker made itself
 }
@@ -41,7 +44,7 @@ type Gateway struct {
 	worker *Worker
 	policy *config.Policy
 	keys   *tenant.Directory
-	master tenant.Key
+	master *tenant.Key
 	groups []group
 	index  map[string]int // of groups, by model name
 	terms  []*quota.Terms
@@ -53,14 +56,45 @@ type group struct {
 	model   *config.Model
 	terms   quota.Terms
 	weights []uint32 // of the policy's priorities, millionths
-	turn    []int64  // smooth weighted round robin over the deployments
+	targets []target // the model's deployments
+	rpm     string   // the limits, as headers tell them
+	tpm     string
 }
 
-// NewGateway returns the gateway of a policy that config.Parse gave. early says
-// that the host sends a request's headers upstream before its body is there,
-// so that headers can't follow from the body.
-func NewGateway(w *Worker, p *config.Policy, early bool) *Gateway {
-	declared := make([]*tenant.Key, 0, len(p.VirtualKeys))
+// A target is a deployment with the headers that lead to it.
+type target struct {
+	*config.Deployment
+	path   string
+	bearer string
+	turn   int64 // of the smooth weighted round robin
+}
+
+func newTarget(d *config.Deployment) target {
+	t := target{Deployment: d, path: d.PathPrefix + "/chat/completions"}
+	if d.APIKey != "" {
+		t.bearer = "Bearer " + d.APIKey
+	}
+	return t
+}
+
+// Serves returns a *config.Error for a policy that is well formed but asks for
+// what this gateway does not do: a limit that is accepted and not kept is worse
+// than none.
+func Serves(p *config.Policy) error {
+	if p.Limiter == config.ByPriority {
+		return &config.Error{
+			Path: "litellm_settings.callbacks",
+			Want: "dynamic_rate_limiter where priority_reservation is set",
+			Got:  "dynamic_rate_limiter_v3, whose pools this version does not keep",
+		}
+	}
+	return nil
+}
+
+// NewGateway returns the gateway of a policy that config.Parse gave and Serves
+// takes.
+func NewGateway(w *Worker, p *config.Policy) *Gateway {
+	declared := make([]*tenant.Key, 0, len(p.VirtualKeys)+1)
 	for i := range p.VirtualKeys {
 		v := &p.VirtualKeys[i]
 		declared = append(declared, &tenant.Key{
@@ -68,17 +102,24 @@ func NewGateway(w *Worker, p *config.Policy, early bool) *Gateway {
 			Priority: v.Priority, Models: v.Models, Blocked: v.Blocked, Expires: v.Expires * 1000,
 		})
 	}
+	master := &tenant.Key{Hash: p.MasterKey, ID: quota.KeyID(&p.MasterKey), Alias: "litellm_proxy_master_key"}
+	if p.HasMasterKey {
+		declared = append(declared, master) // so that no virtual key can be made of it
+	}
 	g := &Gateway{
-		worker: w, policy: p, early: early,
+		worker: w, policy: p,
 		keys:   tenant.NewDirectory(w.host, declared),
-		master: tenant.Key{Hash: p.MasterKey, ID: quota.KeyID(&p.MasterKey), Alias: "litellm_proxy_master_key"},
+		master: master,
 		groups: make([]group, len(p.Models)),
 		index:  make(map[string]int, len(p.Models)),
 	}
 	for i := range p.Models {
 		m := &p.Models[i]
 		limited := p.Limiter != config.Unlimited
-		gr := group{model: m, turn: make([]int64, len(m.Deployments))}
+		gr := group{model: m, tpm: strconv.FormatInt(m.TPM, 10), rpm: strconv.FormatInt(m.RPM, 10)}
+		for j := range m.Deployments {
+			gr.targets = append(gr.targets, newTarget(&m.Deployments[j]))
+		}
 		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
 		for _, f := range p.Fractions(m) {
 			gr.weights = append(gr.weights, uint32(f*quota.One+0.5))
@@ -91,6 +132,10 @@ func NewGateway(w *Worker, p *config.Policy, early bool) *Gateway {
 	}
 	return g
 }
+
+// ForwardEarly tells that the host sends a request's headers upstream before
+// its body is there, so that headers can't follow from the body.
+func (g *Gateway) ForwardEarly() { g.early = true }
 
 // claim is what a request of k asks of the group.
 func (g *Gateway) claim(gr *group, k *tenant.Key) quota.Claim {
@@ -108,27 +153,21 @@ func (g *Gateway) claim(gr *group, k *tenant.Key) quota.Claim {
 
 // next chooses the deployment for a request: each in turn, as often as its
 // weight says, evenly interleaved (nginx's smooth weighted round robin).
-func (gr *group) next() *config.Deployment {
-	all := gr.model.Deployments
-	if len(all) == 1 {
-		return &all[0]
+func (gr *group) next() *target {
+	if len(gr.targets) == 1 {
+		return &gr.targets[0]
 	}
-	best, sum := -1, int64(0)
-	for i := range all {
-		if all[i].Weight <= 0 {
-			continue
-		}
-		gr.turn[i] += all[i].Weight
-		sum += all[i].Weight
-		if best < 0 || gr.turn[i] > gr.turn[best] {
-			best = i
+	best, sum := &gr.targets[0], int64(0)
+	for i := range gr.targets {
+		t := &gr.targets[i]
+		t.turn += t.Weight
+		sum += t.Weight
+		if t.turn > best.turn {
+			best = t
 		}
 	}
-	if best < 0 {
-		return &all[0]
-	}
-	gr.turn[best] -= sum
-	return &all[best]
+	best.turn -= sum
+	return best
 }
 
 // Tick does what is not part of any request: keeps the worker's seat, hands the
@@ -136,6 +175,7 @@ func (gr *group) next() *config.Deployment {
 // since 1970.
 func (g *Gateway) Tick(now int64) {
 	w := g.worker
+	w.count(Ticks, 1)
 	w.flush()
 	if w.ledger.Tick(now, g.terms) {
 		w.drain()

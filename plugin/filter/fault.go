@@ -1,0 +1,6 @@
+//go:build !faults
+
+package filter
+
+// fault does nothing outside test builds.
+func fault([]byte) {}

@@ -1,9 +1,5 @@
-# Everything here also works without make's help: each line is a command that
-# can be run by itself once `make build` has brought the tools it needs.
-
 # The versions of every tool that is not the user's own.
 export TINYGO_VERSION := 0.41.1
-export LLVM := 19
 export ENVOY_VERSION := 1.40.0
 export OPENAI_VERSION := 3.52.0
 export REQUESTS_VERSION := 2.32.5
@@ -25,6 +21,11 @@ MAX_WASM := 716800
 WASM := build/fairshare.wasm
 ENVOY := .tools/envoy
 CLOCK := build/clock.so
+# For tests only: the filter that traps when told to, and the module that asks
+# hosts questions.
+FAULTS := build/faults.wasm
+GUEST := build/conform.wasm
+TINYGO := .ci/tinygo.sh .ci/tinygo/wasi-debian.json
 PLUGIN := $(shell find plugin -name '*.go')
 # The packages of the core that have tests: they run natively and in wasm.
 CORE_TESTS := $(filter-out plugin plugin/filter,$(patsubst %/,%,$(sort $(dir $(filter %_test.go,$(PLUGIN))))))
@@ -42,14 +43,14 @@ run: build/runenvoy $(WASM) envoy ## start Envoy with the filter on 127.0.0.1:40
 
 build: $(WASM) ## build build/fairshare.wasm
 
-test: $(WASM) envoy $(CLOCK) test-wasm ## run every test: natively with -race, in wasm, in the simulator, in Envoy
-	go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /hostsim/e2e)
+test: $(WASM) $(FAULTS) $(GUEST) envoy $(CLOCK) test-wasm ## run every test: natively with -race, in wasm, in the simulator, in Envoy
+	CONFORM_WASM=$(CURDIR)/$(GUEST) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /hostsim/e2e)
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
 
 test-wasm: $(CORE_TESTS:%=build/test/%.wasm) ## run the core's tests compiled by TinyGo
 	@[ -z "$^" ] || go run ./hostsim/cmd/wasmtest $^
 
-e2e: $(WASM) envoy $(CLOCK) ## run the end-to-end tests only
+e2e: $(WASM) $(FAULTS) envoy $(CLOCK) ## run the end-to-end tests only
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
 
 fuzz: ## fuzz each target for FUZZTIME (10s)
@@ -83,12 +84,20 @@ clean: ## remove what was built; the tools stay (rm -r .tools)
 tools: envoy ## install and build the tools without using them
 	@.ci/tools.sh tinygo wrk
 
-$(WASM): $(filter-out %_test.go,$(PLUGIN)) go.mod go.sum .ci/tinygo.sh .ci/tinygo/wasi-debian.json
+$(WASM): $(filter-out %_test.go,$(PLUGIN)) go.mod go.sum $(TINYGO)
 	@mkdir -p $(@D)
 	.ci/tinygo.sh plugin $@ ./plugin
 	@go run ./hostsim/cmd/wasmcheck $@
 
-build/test/%.wasm: $(PLUGIN) go.mod go.sum .ci/tinygo.sh .ci/tinygo/wasi-debian.json
+$(FAULTS): $(filter-out %_test.go,$(PLUGIN)) go.mod go.sum $(TINYGO)
+	@mkdir -p $(@D)
+	.ci/tinygo.sh plugin $@ ./plugin faults
+
+$(GUEST): $(wildcard hostsim/conform/guest/*.go) go.mod go.sum $(TINYGO)
+	@mkdir -p $(@D)
+	.ci/tinygo.sh plugin $@ ./hostsim/conform/guest
+
+build/test/%.wasm: $(PLUGIN) go.mod go.sum $(TINYGO)
 	@mkdir -p $(@D)
 	.ci/tinygo.sh test $@ ./$*
 

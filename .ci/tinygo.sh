@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compiles to WebAssembly with TinyGo:
 #
-#	tinygo.sh plugin OUT PACKAGE   a filter that a proxy loads
-#	tinygo.sh test OUT PACKAGE     the package's tests as a WASI command
+#	tinygo.sh plugin OUT PACKAGE [TAG]   a filter that a proxy loads
+#	tinygo.sh test OUT PACKAGE           the package's tests as a WASI command
 #
 # The filter is built with the tag custommalloc: TinyGo's own malloc keeps what
 # it hands out until somebody calls free, and proxies call malloc but never free.
@@ -23,11 +23,11 @@ else
 	target=wasip1
 fi
 
-verb=$1 out=$2 package=$3
+verb=$1 out=$2 package=$3 tag=${4-}
 case $verb in
 plugin)
 	exec "$tinygo" build -target="$target" -buildmode=c-shared -scheduler=none -gc=precise \
-		-opt=2 -no-debug -tags custommalloc -o "$out" "$package"
+		-opt=2 -no-debug -tags "custommalloc $tag" -o "$out" "$package"
 	;;
 test)
 	# The testing package starts goroutines, for which it needs a scheduler.
@@ -35,7 +35,9 @@ test)
 		# The flag -scheduler leaves out the assembler files that the
 		# scheduler needs: it must stand in the target.
 		target=$ci/../.tools/wasi-debian-asyncify.json
-		sed 's/"scheduler": "none"/"scheduler": "asyncify"/' "$ci/tinygo/wasi-debian.json" >"$target"
+		# Several of these may run at once, and none may see half a file.
+		sed 's/"scheduler": "none"/"scheduler": "asyncify"/' "$ci/tinygo/wasi-debian.json" >"$target.$$"
+		mv "$target.$$" "$target"
 	fi
 	"$tinygo" test -c -target="$target" -scheduler=asyncify -gc=precise \
 		-opt=2 -o "$out" "$package"
@@ -43,7 +45,7 @@ test)
 	[ -e "$out" ] || { echo "$package: no test binary came of it" >&2; exit 1; }
 	;;
 *)
-	echo "usage: tinygo.sh plugin|test OUT PACKAGE" >&2
+	echo "usage: tinygo.sh plugin|test OUT PACKAGE [TAG]" >&2
 	exit 2
 	;;
 esac

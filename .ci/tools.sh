@@ -13,8 +13,9 @@ set -eu
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
 
-: "${TINYGO_VERSION:=0.41.1}" "${LLVM:=19}" "${ENVOY_VERSION:=1.40.0}"
+: "${TINYGO_VERSION:=0.41.1}" "${ENVOY_VERSION:=1.40.0}"
 : "${OPENAI_VERSION:=3.52.0}" "${REQUESTS_VERSION:=2.32.5}"
+llvm=19 # tinygo/wasi-debian.json names its files too
 
 say() { echo "fairshare: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -54,8 +55,8 @@ get_tinygo() {
 	root=$tools/tinygo-$TINYGO_VERSION
 	[ ! -x "$root/bin/tinygo" ] || return 0
 	command -v go >/dev/null || die "Go is missing: install it from https://go.dev/dl/"
-	need "llvm-$LLVM-dev" "libclang-$LLVM-dev" "lld-$LLVM" "liblld-$LLVM-dev" "clang-$LLVM" \
-		"libclang-rt-$LLVM-dev-wasm32" wasi-libc binaryen g++
+	need "llvm-$llvm-dev" "libclang-$llvm-dev" "lld-$llvm" "liblld-$llvm-dev" "clang-$llvm" \
+		"libclang-rt-$llvm-dev-wasm32" wasi-libc binaryen g++
 	say "building TinyGo $TINYGO_VERSION (once, about a minute)"
 	rm -rf "$root" "$root.part"
 	source=$(cd .ci/tinygo && go mod download github.com/tinygo-org/tinygo && go list -m -f '{{.Dir}}' github.com/tinygo-org/tinygo)
@@ -64,7 +65,7 @@ get_tinygo() {
 	cp -R "$source" "$root.part"
 	chmod -R u+w "$root.part"
 	mkdir -p "$root.part/src/net" "$root.part/bin"
-	(cd .ci/tinygo && go build -mod=readonly -buildvcs=false -tags "llvm$LLVM" -o "$root.part/bin/tinygo" github.com/tinygo-org/tinygo)
+	(cd .ci/tinygo && go build -mod=readonly -buildvcs=false -tags "llvm$llvm" -o "$root.part/bin/tinygo" github.com/tinygo-org/tinygo)
 	mv "$root.part" "$root"
 }
 

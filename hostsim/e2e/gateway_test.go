@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -263,13 +262,4 @@ func (d delivery) options() envoy.Options {
 	o := envoy.Options{Workers: 2}
 	d.with(&o)
 	return o
-}
-
-// count returns how many of the answers have each status, for messages.
-func count(answers []answer) string {
-	counts := map[int]int{}
-	for _, a := range answers {
-		counts[a.status]++
-	}
-	return fmt.Sprint(counts)
 }

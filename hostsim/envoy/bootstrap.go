@@ -169,9 +169,15 @@ func (o *Options) routes() object {
 		})
 	}
 	last := object{"match": object{"prefix": "/"}}
-	if (o.Istio || o.Filters != nil) && len(routes) > 0 {
+	switch {
+	case o.Answer != "":
+		last["direct_response"] = object{"status": 200, "body": object{"inline_string": o.Answer}}
+		last["response_headers_to_add"] = list{object{
+			"header": object{"key": "content-type", "value": "application/json"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+		}}
+	case (o.Istio || o.Filters != nil) && len(routes) > 0:
 		last["route"] = object{"cluster": clusterName(0), "timeout": timeout}
-	} else {
+	default:
 		last["direct_response"] = object{"status": 404, "body": object{"inline_string": "no upstream was chosen"}}
 	}
 	return object{

@@ -22,6 +22,9 @@ type Driver struct {
 	// Options are for what a scenario does not say: Struct, Istio, Wasm.
 	// Start sets the others.
 	Options Options
+	// TrapText is what an answer holds that makes the filter trap, in a build
+	// that has such a switch. Empty for none.
+	TrapText string
 
 	envoy     *Envoy
 	desk      *upstream.Desk
@@ -97,8 +100,8 @@ func (d *Driver) Reload(config []byte) error { return d.envoy.Reload(config) }
 const tickStat = "wasmcustom.fairshare_ticks"
 
 // longestJump is how far the clock goes between two ticks of every worker:
-// less than the silence after which a worker counts as dead.
-const longestJump = 5 * time.Second
+// less than the 10 s of silence after which a worker counts as dead.
+const longestJump = 8 * time.Second
 
 // Advance implements script.Driver. Envoy's timers run on the true clock, so a
 // long time is passed in jumps, with a tick of every worker after each.
@@ -132,8 +135,9 @@ func (e *Envoy) Tick() error {
 		return err
 	}
 	// All tick with the same period, so that while one ticks twice each of
-	// the others ticks once.
-	want := before + 2*(workers["server.concurrency"]+1)
+	// the others ticks once. The filter of a configuration that was replaced
+	// goes on ticking beside its successor.
+	want := before + 2*(workers["server.concurrency"]+1)*int64(e.version)
 	return e.wait("every worker to tick", func() (bool, error) {
 		now, err := ticks()
 		return now >= want, err
@@ -142,8 +146,12 @@ func (e *Envoy) Tick() error {
 
 // Send implements script.Driver.
 func (d *Driver) Send(name string, r script.Request) (script.Outcome, error) {
-	if d.exchanges[name] != nil {
-		return script.Outcome{}, fmt.Errorf("envoy: two requests are named %s", name)
+	if x := d.exchanges[name]; x != nil {
+		select {
+		case <-x.call.Done():
+		default:
+			return script.Outcome{}, fmt.Errorf("envoy: two requests are named %s", name)
+		}
 	}
 	r.Headers = append(slices.Clone(r.Headers), [2]string{nameHeader, name})
 	call, err := d.envoy.Call(r)
@@ -221,8 +229,25 @@ func (d *Driver) forwarded(name string) (*exchange, error) {
 	return x, nil
 }
 
-// Trap implements script.Driver: nothing traps a filter in Envoy from outside.
-func (d *Driver) Trap(string) error { return script.ErrUnsupported }
+// Trap implements script.Driver. It returns when the client has lost its
+// answer. Nothing traps a filter in Envoy from outside: without TrapText it is
+// unsupported.
+func (d *Driver) Trap(name string) error {
+	if d.TrapText == "" {
+		return script.ErrUnsupported
+	}
+	x, err := d.forwarded(name)
+	if err != nil {
+		return err
+	}
+	x.visit.Give(upstream.Part{Status: 200, Body: []byte(d.TrapText)})
+	select {
+	case <-x.call.Done():
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("envoy: the filter did not trap on %q", d.TrapText)
+	}
+}
 
 // Close implements script.Driver.
 func (d *Driver) Close() error {
@@ -256,7 +281,10 @@ func own(name string) bool {
 
 // forwarded returns the request as the upstream saw it, its headers by name.
 func forwarded(v *upstream.Visit) *script.Request {
-	r := &script.Request{Method: v.Request.Method, Path: v.Request.URL.RequestURI(), Body: v.Body}
+	r := &script.Request{
+		Method: v.Request.Method, Path: v.Request.URL.RequestURI(), Body: v.Body,
+		Headers: [][2]string{{":authority", v.Request.Host}},
+	}
 	for _, name := range slices.Sorted(maps.Keys(v.Request.Header)) {
 		if lower := strings.ToLower(name); !own(lower) {
 			for _, value := range v.Request.Header[name] {

@@ -58,6 +58,10 @@ type Options struct {
 	Static      bool  // make the listener part of the bootstrap: it cannot be replaced, and a bad one stops Envoy
 	Filters     []any // HTTP filters in place of Fairshare; every request goes to the first upstream
 
+	// Answer, if not empty, is JSON with which Envoy answers what it would
+	// send to no upstream: an upstream that costs next to nothing.
+	Answer string
+
 	// File is a shipped Envoy file to run as it is, but for its ports. All
 	// other options but Workers, Env and Now are then left alone.
 	File string

@@ -25,8 +25,8 @@ package script
 //	    itself the key. Prints "reply STATUS" and what the client got, or
 //	    "forwarded" and what the upstream got: the headers in show=, then the
 //	    body. A forwarded request stays open under NAME.
-//	get PATH [key=NAME] [header=K:V]... [show=K,...]
-//	post PATH [FILE] [key=NAME] [header=K:V]... [show=K,...]
+//	get PATH [worker=N] [key=NAME] [header=K:V]... [show=K,...]
+//	post PATH [FILE] [worker=N] [key=NAME] [header=K:V]... [show=K,...]
 //	    send a request that the gateway answers itself.
 //	answer NAME [FILE] [status=N] [cut=N] [sse|json] [header=K:V]... [show=K,...] [more]
 //	    gives the upstream's answer, in chunks of cut bytes, and prints what the

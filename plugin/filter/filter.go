@@ -33,6 +33,7 @@ type plugin struct {
 }
 
 func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
+	prepare()
 	inStream = false
 	raw, err := proxywasm.GetPluginConfiguration()
 	if err != nil {

@@ -55,9 +55,16 @@ const upstreamConfig = `{"model_list":[{"model_name":"local-model","litellm_para
 
 var (
 	askHeaders = [][2]string{
-		{":authority", "127.0.0.1:4000"}, {":path", "/v1/chat/completions"}, {":method", "POST"}, {":scheme", "http"},
-		{"content-type", "application/json"}, {"authorization", "Bearer sk-1234"}, {"content-length", "191"},
-		{"accept-encoding", "gzip, deflate"}, {"user-agent", "OpenAI/Python 3.52.0"}, {"x-request-id", "5d1f"},
+		{":authority", "127.0.0.1:4000"},
+		{":path", "/v1/chat/completions"},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{"content-type", "application/json"},
+		{"authorization", "Bearer sk-1234"},
+		{"content-length", "191"},
+		{"accept-encoding", "gzip, deflate"},
+		{"user-agent", "OpenAI/Python 3.52.0"},
+		{"x-request-id", "5d1f"},
 		{"x-forwarded-proto", "http"},
 	}
 	askBody       = []byte(`{"model":"local-model","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello, how are you today? Please tell me something nice about proxies."}],"temperature":0.7}`)

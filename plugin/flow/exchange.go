@@ -114,13 +114,13 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		x.query = string(append([]byte(nil), r.query...))
 		return x.answerShares(now)
 	}
-	if end {
-		return x.RequestBody(now, nil)
-	}
 	if r.length > int64(x.gateway.policy.MaxBodyBytes) {
 		return x.tooLarge()
 	}
 	x.state = reading
+	if end {
+		return x.RequestBody(now, nil)
+	}
 	if x.gateway.early {
 		return x.SendEarly()
 	}
@@ -143,7 +143,7 @@ func (x *Exchange) BodyGrows(size int) Decision {
 // RequestBody takes the whole body of the request. body is the host's and not
 // kept.
 func (x *Exchange) RequestBody(now int64, body []byte) Decision {
-	if x.state != reading && x.state != passing || x.route == unknownPath || x.route == passThrough {
+	if x.state != reading {
 		return Decision{}
 	}
 	x.state = passing

@@ -53,9 +53,10 @@ type process struct {
 	added  [NumMetrics]uint64
 	random *rand.ChaCha8
 
-	// broken, lossy, mute and full make the host refuse to keep and find
-	// values, lose every swap, give no random bytes and take no messages.
-	broken, lossy, mute, full bool
+	// broken, mute and full make the host refuse to keep and find values, give
+	// no random bytes and take no messages. The next lose swaps are lost.
+	broken, mute, full bool
+	lose               int
 }
 
 func newProcess(seed uint64) *process {
@@ -75,7 +76,8 @@ func (p *process) Set(key string, value []byte, cas uint32) quota.Status {
 	switch {
 	case p.broken:
 		return quota.Failed
-	case p.lossy:
+	case p.lose > 0 && cas != 0:
+		p.lose--
 		return quota.Mismatch
 	}
 	return p.shared.Set(key, value, cas)

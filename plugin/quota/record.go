@@ -102,6 +102,7 @@ func (r record) at4(off int) int64    { return int64(binary.LittleEndian.Uint32(
 func (r record) set4(off int, v int64) {
 	binary.LittleEndian.PutUint32(r[off:], uint32(min(v, 1<<32-1)))
 }
+
 func (r record) take(off int, v int64) {
 	r.set(off, max(0, int64(unit.Tokens(r.at(off)).Minus(unit.Tokens(v)))))
 }

@@ -83,7 +83,7 @@ func run(path string) error {
 		case <-ended:
 			return nil
 		case <-process.Done():
-			return fmt.Errorf("Envoy does not run with %s: %w", path, process.Ended())
+			return fmt.Errorf("%s: Envoy ended by itself: %w", path, process.Ended())
 		case <-ready.C:
 			if live(admin) {
 				ready.Stop()

@@ -1,0 +1,270 @@
+// Command bench compares what stands between a client and an upstream: Envoy
+// alone, Envoy with its local_ratelimit, Envoy with Fairshare.
+//
+//	bench -rounds 3 -duration 8s
+//
+// All three run for the whole time, with one worker each, before one upstream:
+// a further Envoy that answers 600 bytes of JSON by itself. In every round each
+// gets the same load from wrk, one after the other, so that what else happens
+// on the machine meets them alike. What is printed are the medians of the
+// rounds. Every request of Fairshare has all that a real one has: a virtual
+// key, a limit of tokens and of requests a minute, a hold, a usage to read and
+// to settle.
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fairshare/hostsim/envoy"
+)
+
+// The authority of the upstream, in Fairshare's configuration.
+const behind = "upstream.test"
+
+func main() {
+	rounds := flag.Int("rounds", 3, "how often each is measured")
+	duration := flag.Duration("duration", 8*time.Second, "how long each is measured in a round")
+	connections := flag.Int("connections", 16, "connections at once")
+	flag.Parse()
+	if err := run(*rounds, *duration, *connections); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// A subject is one of what is compared.
+type subject struct {
+	name    string
+	envoy   *envoy.Envoy
+	key     string // the bearer token that the load has
+	samples []sample
+}
+
+// A sample is what one round measured.
+type sample struct {
+	rate     float64 // requests a second
+	p50, p99 time.Duration
+	cpu      time.Duration // of Envoy, a request
+	resident int64         // of Envoy, bytes
+}
+
+func run(rounds int, duration time.Duration, connections int) error {
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+
+	says, err := answer()
+	if err != nil {
+		return err
+	}
+	up, err := envoy.New(envoy.Options{Workers: 1, Filters: []any{whole()}, Answer: says})
+	if err != nil {
+		return err
+	}
+	defer up.Close()
+	upstreams := map[string]string{behind: strings.TrimPrefix(up.BaseURL, "http://")}
+
+	config, err := json.Marshal(object{
+		"model_list": list{object{"model_name": "model", "litellm_params": object{
+			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
+			"tpm": 1_000_000_000, "rpm": 1_000_000_000,
+		}}},
+		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}},
+		"general_settings": object{"master_key": "sk-bench"},
+	})
+	if err != nil {
+		return err
+	}
+	subjects := []*subject{{name: "Envoy alone"}, {name: "local_ratelimit"}, {name: "Fairshare"}}
+	for i, o := range []envoy.Options{{Filters: []any{}}, {Filters: []any{localRateLimit()}}, {Config: config}} {
+		o.Workers, o.Upstreams = 1, upstreams
+		e, err := envoy.New(o)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		subjects[i].envoy, subjects[i].key = e, "sk-nobody"
+	}
+	if subjects[2].key, err = newKey(subjects[2].envoy); err != nil {
+		return err
+	}
+
+	// One short round first, which counts for nothing: connections, caches
+	// and V8's optimised code.
+	for _, s := range subjects {
+		if _, err := s.measure(folder, 2*time.Second, connections); err != nil {
+			return err
+		}
+	}
+	for range rounds {
+		for _, s := range subjects {
+			got, err := s.measure(folder, duration, connections)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			s.samples = append(s.samples, got)
+		}
+	}
+	report(subjects, rounds, duration, connections)
+	return nil
+}
+
+// answer is what the upstream says: about 600 bytes, as a short chat has.
+func answer() (string, error) {
+	text, err := json.Marshal(object{
+		"id": "chatcmpl-" + strings.Repeat("0", 29), "object": "chat.completion", "created": 1763719200, "model": "model",
+		"system_fingerprint": "fp_" + strings.Repeat("0", 10),
+		"choices": list{object{
+			"index": 0, "finish_reason": "stop", "logprobs": nil,
+			"message": object{"role": "assistant", "content": strings.Repeat("Hello there. ", 13), "refusal": nil},
+		}},
+		"usage": object{
+			"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30,
+			"prompt_tokens_details": object{"cached_tokens": 0, "audio_tokens": 0},
+		},
+	})
+	return string(text), err
+}
+
+// whole makes the upstream read a request to its end before it answers, as
+// every model does. Without it Envoy answers at the headers, and closes the
+// connection if the body is not there yet: who sends both at once would win.
+func whole() object {
+	return object{
+		"name": "envoy.filters.http.buffer",
+		"typed_config": object{
+			"@type":             "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+			"max_request_bytes": 1 << 20,
+		},
+	}
+}
+
+// localRateLimit is Envoy's own limiter of requests, with a limit that is
+// never reached.
+func localRateLimit() object {
+	always := object{"default_value": object{"numerator": 100, "denominator": "HUNDRED"}}
+	return object{
+		"name": "envoy.filters.http.local_ratelimit",
+		"typed_config": object{
+			"@type":           "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+			"stat_prefix":     "limit",
+			"token_bucket":    object{"max_tokens": 1_000_000_000, "tokens_per_fill": 1_000_000_000, "fill_interval": "60s"},
+			"filter_enabled":  always,
+			"filter_enforced": always,
+		},
+	}
+}
+
+// newKey makes a virtual key.
+func newKey(e *envoy.Envoy) (string, error) {
+	r, err := http.NewRequest(http.MethodPost, e.BaseURL+"/key/generate", strings.NewReader("{}"))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("authorization", "Bearer sk-bench")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var made struct{ Key string }
+	if err := json.NewDecoder(response.Body).Decode(&made); err != nil || made.Key == "" {
+		return "", fmt.Errorf("/key/generate: %s %w", response.Status, err)
+	}
+	return made.Key, nil
+}
+
+// load is wrk's script: one chat request, and the report that parse reads.
+const load = `
+wrk.method = "POST"
+wrk.path = "/v1/chat/completions"
+wrk.body = %q
+wrk.headers["content-type"] = "application/json"
+wrk.headers["authorization"] = "Bearer %s"
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format("result %%d %%d %%d %%d %%d\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+end
+`
+
+// measure puts load on the subject for the time.
+func (s *subject) measure(folder string, duration time.Duration, connections int) (sample, error) {
+	script := filepath.Join(folder, "load.lua")
+	body := `{"model":"model","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":100}`
+	if err := os.WriteFile(script, fmt.Appendf(nil, load, body, s.key), 0o600); err != nil {
+		return sample{}, err
+	}
+	_, before, err := s.envoy.Usage()
+	if err != nil {
+		return sample{}, err
+	}
+	output, err := exec.Command("wrk", "--threads", "1", "--connections", strconv.Itoa(connections),
+		"--duration", strconv.Itoa(int(duration.Seconds()))+"s", "--script", script, s.envoy.BaseURL).CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("wrk: %w\n%s", err, output)
+	}
+	resident, after, err := s.envoy.Usage()
+	if err != nil {
+		return sample{}, err
+	}
+	_, line, _ := strings.Cut(string(output), "result ")
+	var requests, micros, p50, p99, errors int64
+	if _, err := fmt.Sscan(line, &requests, &micros, &p50, &p99, &errors); err != nil {
+		return sample{}, fmt.Errorf("wrk printed no result: %w\n%s", err, output)
+	}
+	if errors > 0 || requests == 0 {
+		return sample{}, fmt.Errorf("of %d requests %d went wrong\n%s", requests, errors, output)
+	}
+	return sample{
+		rate:     float64(requests) / (float64(micros) / 1e6),
+		p50:      time.Duration(p50) * time.Microsecond,
+		p99:      time.Duration(p99) * time.Microsecond,
+		cpu:      (after - before) / time.Duration(requests),
+		resident: resident,
+	}, nil
+}
+
+// median returns the middle one of the samples, by what of tells of each.
+func median[T cmp.Ordered](samples []sample, of func(sample) T) T {
+	values := make([]T, len(samples))
+	for i, s := range samples {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// report prints the medians, side by side.
+func report(subjects []*subject, rounds int, duration time.Duration, connections int) {
+	fmt.Printf("medians of %d interleaved rounds of %v, %d connections, one worker\n\n", rounds, duration, connections)
+	fmt.Printf("%-16s %11s %6s %9s %9s %12s %9s\n", "", "requests/s", "ratio", "p50", "p99", "CPU/request", "memory")
+	base := median(subjects[0].samples, func(s sample) float64 { return s.rate })
+	for _, s := range subjects {
+		rate := median(s.samples, func(s sample) float64 { return s.rate })
+		fmt.Printf("%-16s %11.0f %6.2f %9v %9v %12v %5d MiB\n", s.name, rate, rate/base,
+			median(s.samples, func(s sample) time.Duration { return s.p50 }),
+			median(s.samples, func(s sample) time.Duration { return s.p99 }),
+			median(s.samples, func(s sample) time.Duration { return s.cpu }).Round(time.Microsecond/10),
+			median(s.samples, func(s sample) int64 { return s.resident })>>20)
+	}
+	fmt.Println()
+}

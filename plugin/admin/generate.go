@@ -126,8 +126,9 @@ func (f *form) secret(random *[16]byte) string {
 		f.fail("key", "a custom key must have at least 16 characters")
 	}
 	for i := range len(secret) {
-		if secret[i] <= ' ' || secret[i] > '~' {
-			f.fail("key", "a key must be of printable ASCII without blanks: it travels in a header")
+		// Envoy joins a header that is given twice with a comma.
+		if secret[i] <= ' ' || secret[i] > '~' || secret[i] == ',' {
+			f.fail("key", "a key must be of printable ASCII without blanks and commas: it travels in a header")
 		}
 	}
 	return secret

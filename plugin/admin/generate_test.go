@@ -128,7 +128,7 @@ func TestRefusals(t *testing.T) {
 		unenforced = " is not enforced by this version of Fairshare, so it is not accepted"
 		durations  = ". Use a format like '30s', '1h', '24h', '7d', or '30d'."
 		badKey     = "Invalid key format. LiteLLM Virtual Key must start with 'sk-'. Received: ****"
-		unprinted  = "a key must be of printable ASCII without blanks: it travels in a header"
+		unprinted  = "a key must be of printable ASCII without blanks and commas: it travels in a header"
 		badMeta    = "metadata must be an object of at most 8192 bytes"
 	)
 	x := func(n int) string { return strings.Repeat("x", n) }
@@ -157,6 +157,7 @@ func TestRefusals(t *testing.T) {
 		{`{"key": "sk-0123456789\u0000abc"}`, "key", unprinted},
 		{`{"key": "sk-0123456789\r\nabc"}`, "key", unprinted},
 		{`{"key": "sk-0123456789abcé"}`, "key", unprinted},
+		{`{"key": "sk-0123456789,abc"}`, "key", unprinted},
 		{`{"key": "sk-` + x(1022) + `"}`, "key", "key must be at most 1024 bytes"},
 		{`{"key_alias": ["a"]}`, "key_alias", "key_alias must be a string"},
 		{`{"key_alias": "` + x(1025) + `"}`, "key_alias", "key_alias must be at most 1024 bytes"},

@@ -245,16 +245,22 @@ func (s *stream) onRequest(d flow.Decision) types.Action {
 func (s *stream) edit(kind uint32, edits []flow.Edit) {
 	for i := range edits {
 		e := &edits[i]
+		var err error
 		switch {
-		case kind == requestHeaders && e.Remove:
-			report(proxywasm.RemoveHttpRequestHeader(e.Name))
+		case kind == requestHeaders && e.Op == flow.Set:
+			err = proxywasm.ReplaceHttpRequestHeader(e.Name, e.Value)
+		case kind == requestHeaders && e.Op == flow.Add:
+			err = proxywasm.AddHttpRequestHeader(e.Name, e.Value)
 		case kind == requestHeaders:
-			report(proxywasm.ReplaceHttpRequestHeader(e.Name, e.Value))
-		case e.Remove:
-			report(proxywasm.RemoveHttpResponseHeader(e.Name))
+			err = proxywasm.RemoveHttpRequestHeader(e.Name)
+		case e.Op == flow.Set:
+			err = proxywasm.ReplaceHttpResponseHeader(e.Name, e.Value)
+		case e.Op == flow.Add:
+			err = proxywasm.AddHttpResponseHeader(e.Name, e.Value)
 		default:
-			report(proxywasm.ReplaceHttpResponseHeader(e.Name, e.Value))
+			err = proxywasm.RemoveHttpResponseHeader(e.Name)
 		}
+		report(err)
 	}
 }
 

@@ -19,8 +19,17 @@ type Reply struct {
 	Body    []byte
 }
 
-// An Edit sets the header Name to Value, or removes all headers of that name.
+// An Edit changes the headers called Name.
 type Edit struct {
+	Op          Op
 	Name, Value string
-	Remove      bool
 }
+
+// An Op is what an edit does.
+type Op uint8
+
+const (
+	Set    Op = iota // one header of that name, with Value
+	Add              // one more, where none is known to be; cheaper for the host
+	Remove           // all of that name
+)

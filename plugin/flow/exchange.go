@@ -275,10 +275,10 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 	a := readAnswer(pairs)
 	x.edits = x.edits[:0]
 	for _, name := range a.foreign {
-		x.edits = append(x.edits, Edit{Name: name, Remove: true})
+		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 	}
 	for _, l := range x.limits[:x.nlimit] {
-		x.edits = append(x.edits, Edit{Name: l[0], Value: l[1]})
+		x.edits = append(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
 	}
 	if a.status < 200 || a.status > 299 || end {
 		// An error used no tokens, and neither did an answer without a body.
@@ -292,7 +292,7 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 	case a.stream:
 		x.watch.Reset(llm.SSE, strip)
 		if strip && a.length {
-			x.edits = append(x.edits, Edit{Name: "content-length", Remove: true})
+			x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})
 		}
 	default:
 		x.watch.Reset(llm.JSON, false)

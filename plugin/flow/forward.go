@@ -26,14 +26,10 @@ func (x *Exchange) forward(body []byte) Decision {
 
 // direct edits the request's headers for an upstream.
 func (x *Exchange) direct(to *target) {
-	for _, name := range x.internal {
-		if name != upstreamHeader {
-			x.edits = append(x.edits, Edit{Name: name, Remove: true})
-		}
-	}
+	x.dropInternal()
 	for c, name := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
-			x.edits = append(x.edits, Edit{Name: name, Remove: true})
+			x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 		}
 	}
 	if to.bearer != "" {
@@ -48,7 +44,7 @@ func (x *Exchange) direct(to *target) {
 	x.edits = append(
 		x.edits,
 		Edit{Name: ":authority", Value: to.Upstream},
-		Edit{Name: upstreamHeader, Value: to.Upstream},
+		Edit{Op: Add, Name: upstreamHeader, Value: to.Upstream},
 	)
 }
 
@@ -67,7 +63,7 @@ func (x *Exchange) SendEarly() Decision {
 		x.direct(to)
 	}
 	// The body may change its length.
-	x.edits = append(x.edits, Edit{Name: "content-length", Remove: true})
+	x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})
 	return Decision{Edits: x.edits}
 }
 

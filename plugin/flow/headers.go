@@ -79,7 +79,7 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 // dropInternal removes headers that only this gateway may set.
 func (x *Exchange) dropInternal() {
 	for _, name := range x.internal {
-		x.edits = append(x.edits, Edit{Name: name, Remove: true})
+		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 	}
 }
 

@@ -145,13 +145,16 @@ func (w *Worker) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"key":`...)
+		// Until the leader has heard of a key, its line's id is all there is:
+		// the first eight bytes of its hash.
 		n, known := w.report.names[l.ID]
-		if known {
-			dst = llm.AppendString(dst, tenant.Token(&n.hash))
-		} else {
-			dst = append(dst, "null"...)
+		token := tenant.Token(&n.hash)
+		if !known {
+			binary.LittleEndian.PutUint64(n.hash[:], l.ID)
+			token = tenant.Token(&n.hash)[:16] + "..."
 		}
+		dst = append(dst, `{"key":`...)
+		dst = llm.AppendString(dst, token)
 		dst = append(dst, `,"key_alias":`...)
 		dst = llm.AppendNullable(dst, n.alias)
 		dst = append(dst, `,"weight":`...)

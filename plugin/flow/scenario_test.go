@@ -275,17 +275,18 @@ func lookup(head [][2]string, name string) (string, bool) {
 // of all that have its name.
 func edit(head [][2]string, edits []Edit) [][2]string {
 	for _, e := range edits {
-		at := slices.IndexFunc(head, func(p [2]string) bool { return p[0] == e.Name })
-		if e.Remove || at < 0 {
-			head = slices.DeleteFunc(head, func(p [2]string) bool { return p[0] == e.Name })
-			if !e.Remove {
-				head = append(head, [2]string{e.Name, e.Value})
-			}
-			continue
+		same := func(p [2]string) bool { return p[0] == e.Name }
+		at := slices.IndexFunc(head, same)
+		if e.Op != Add {
+			head = slices.DeleteFunc(head, same)
 		}
-		head[at][1] = e.Value
-		rest := slices.DeleteFunc(slices.Clone(head[at+1:]), func(p [2]string) bool { return p[0] == e.Name })
-		head = append(head[:at+1], rest...)
+		switch {
+		case e.Op == Remove:
+		case e.Op == Set && at >= 0:
+			head = slices.Insert(head, at, [2]string{e.Name, e.Value})
+		default:
+			head = append(head, [2]string{e.Name, e.Value})
+		}
 	}
 	return head
 }

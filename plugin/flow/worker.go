@@ -88,6 +88,13 @@ func Serves(p *config.Policy) error {
 			Got:  "dynamic_rate_limiter_v3, whose pools this version does not keep",
 		}
 	}
+	if n := len(p.Priorities); n > quota.MaxPools {
+		return &config.Error{
+			Path: "litellm_settings.priority_reservation",
+			Want: "at most " + strconv.Itoa(quota.MaxPools) + " priorities",
+			Got:  strconv.Itoa(n),
+		}
+	}
 	return nil
 }
 

@@ -45,10 +45,11 @@ type Line struct {
 // Read fills b with the group's book as it stands at now, reusing b's memory.
 // Nothing in the store changes.
 func (l *Ledger) Read(now int64, t *Terms, b *Book) error {
-	return l.change(now, t, func(r *record) bool {
-		r.copyTo(b, now, t)
-		return false
-	})
+	l.begin(t)
+	if l.read(now) {
+		l.buf.copyTo(b, now, t)
+	}
+	return l.err
 }
 
 func (r record) copyTo(b *Book, now int64, t *Terms) {

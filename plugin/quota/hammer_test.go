@@ -29,20 +29,36 @@ func seed(t *testing.T) uint64 {
 type interleaved struct {
 	Memory
 	rng    *rand.Rand
-	others []func()
-	depth  int
+	others []todo
+	busy   map[*Ledger]bool // in the middle of an act: a VM does one at a time
+}
+
+// todo is what a worker has yet to do.
+type todo struct {
+	by  *Ledger
+	act func()
 }
 
 func (s *interleaved) between() {
-	if s.depth >= 3 || len(s.others) == 0 || s.rng.IntN(4) != 0 {
+	if len(s.busy) < 4 && s.rng.IntN(4) == 0 {
+		s.step()
+	}
+}
+
+// step lets some worker that is free do one of its acts.
+func (s *interleaved) step() {
+	if len(s.others) == 0 {
 		return
 	}
-	s.depth++
 	i := s.rng.IntN(len(s.others))
-	act := s.others[i]
+	next := s.others[i]
+	if s.busy[next.by] {
+		return
+	}
 	s.others = append(s.others[:i], s.others[i+1:]...)
-	act()
-	s.depth--
+	s.busy[next.by] = true
+	next.act()
+	delete(s.busy, next.by)
 }
 
 func (s *interleaved) Get(key string) ([]byte, uint32, Status) {
@@ -65,7 +81,7 @@ func TestHammerInterleavings(t *testing.T) {
 		workers, keys := 2+rng.IntN(15), 1+rng.IntN(40)
 		capacity := int64(1 + rng.IntN(500))
 		terms := NewTerms("m", capacity, int64(1+rng.IntN(50)), true, rng.IntN(2) == 0)
-		s := &interleaved{rng: rng}
+		s := &interleaved{rng: rng, busy: map[*Ledger]bool{}}
 		ledgers := make([]*Ledger, workers)
 		for i := range ledgers {
 			ledgers[i] = NewLedger(s, uint64(i+1))
@@ -90,7 +106,7 @@ func TestHammerInterleavings(t *testing.T) {
 			if rng.IntN(3) > 0 {
 				use = int64(rng.IntN(int(want))) + 1
 			}
-			s.others = append(s.others, func() {
+			s.others = append(s.others, todo{l, func() {
 				v, err := l.Admit(now, &terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: unit.Tokens(want)})
 				if err != nil {
 					t.Fatalf("seed %d run %d: %v", first, n, err)
@@ -101,7 +117,7 @@ func TestHammerInterleavings(t *testing.T) {
 				admitted++
 				held := int64(v.Hold.tokens)
 				heldTokens += held
-				s.others = append(s.others, func() {
+				s.others = append(s.others, todo{l, func() {
 					used := min(use, held)
 					if rng.IntN(5) == 0 {
 						err = l.Release(now, &terms, &v.Hold)
@@ -113,14 +129,11 @@ func TestHammerInterleavings(t *testing.T) {
 						t.Fatalf("seed %d run %d: %v", first, n, err)
 					}
 					heldTokens -= held
-				})
-			})
+				}})
+			}})
 		}
 		for len(s.others) > 0 {
-			i := rng.IntN(len(s.others))
-			act := s.others[i]
-			s.others = append(s.others[:i], s.others[i+1:]...)
-			act()
+			s.step()
 			check()
 		}
 		var b Book

@@ -7,8 +7,16 @@ type Ledger struct {
 	store    Store
 	instance uint64 // drawn at random: whose a record is
 	writes   uint64 // for stamps
-	buf      record // scratch
 	Retries  int64  // swaps lost to other workers, ever
+
+	// The swap under way, see begin.
+	terms *Terms
+	buf   record // what was read, and is changed
+	cas   uint32
+	fresh bool // the store has no record yet
+	try   int
+	done  bool
+	err   error
 
 	worker
 }
@@ -35,46 +43,67 @@ func (l *Ledger) stamp() uint64 {
 // foreign: one write lasts far shorter than one read.
 const tornReads = 4
 
-// change reads the group's record, brings it to now, lets act change it and
-// swaps it in, again from the start when another worker was faster. act returns
-// false to leave the record as it is.
-func (l *Ledger) change(now int64, t *Terms, act func(*record) bool) error {
-	for try := range maxTries {
-		v, cas, st := l.store.Get(t.Key)
+// A change of a group's record is a loop: read gives the record as it stands at
+// now, the body changes l.buf, swap writes it, and all of it happens again when
+// another worker was faster.
+//
+//	for l.begin(t); l.read(now); l.swap() {
+//		l.buf.admit(…)
+//	}
+//	return l.err
+//
+// (A closure in its place would be allocated for every request.)
+func (l *Ledger) begin(t *Terms) {
+	l.terms, l.try, l.done, l.err = t, 0, false, nil
+}
+
+// read gets the record into l.buf. It reports false when the change is done or
+// has failed.
+func (l *Ledger) read(now int64) bool {
+	for ; !l.done; l.try++ {
+		if l.try == maxTries {
+			l.done, l.err = true, ErrConflict
+			break
+		}
+		v, cas, st := l.store.Get(l.terms.Key)
+		l.cas, l.fresh = cas, st == NotFound
 		switch {
 		case st == Failed:
-			return ErrStore
-		case st == NotFound:
-			l.buf = newRecord(l.buf, t.Key, now)
-		case valid(v, t.Key):
+			l.done, l.err = true, ErrStore
+			return false
+		case st == OK && valid(v, l.terms.Key):
 			l.buf = append(l.buf[:0], v...)
-		case try < tornReads:
+		case st == OK && l.try < tornReads:
 			// What another worker was just writing reads whole the next
 			// time; a foreign record (another layout's, another key's)
 			// never does and is replaced.
 			l.Retries++
 			continue
 		default:
-			l.buf = newRecord(l.buf, t.Key, now)
+			l.buf = newRecord(l.buf, l.terms.Key, now)
 		}
-		l.buf.roll(now, t)
-		if !act(&l.buf) {
-			return nil
-		}
-		l.buf.seal(l.stamp())
-		if st == NotFound {
-			st = Create(l.store, t.Key, l.buf)
-		} else {
-			st = l.store.Set(t.Key, l.buf, cas)
-		}
-		switch st {
-		case OK:
-			return nil
-		case Mismatch:
-			l.Retries++
-		default:
-			return ErrStore
-		}
+		l.buf.roll(now, l.terms)
+		return true
 	}
-	return ErrConflict
+	return false
+}
+
+// swap writes l.buf, unless another worker changed the record since it was read.
+func (l *Ledger) swap() {
+	l.buf.seal(l.stamp())
+	st := OK
+	if l.fresh {
+		st = Create(l.store, l.terms.Key, l.buf)
+	} else {
+		st = l.store.Set(l.terms.Key, l.buf, l.cas)
+	}
+	switch st {
+	case OK:
+		l.done = true
+	case Mismatch:
+		l.Retries++
+		l.try++
+	default:
+		l.done, l.err = true, ErrStore
+	}
 }

@@ -87,12 +87,11 @@ type Spent struct {
 func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
 	var v Verdict
 	l.awake(now)
-	err := l.change(now, t, func(r *record) bool {
-		v = r.admit(now, t, &c)
-		return true
-	})
-	if err != nil {
-		return Verdict{}, err
+	for l.begin(t); l.read(now); l.swap() {
+		v = l.buf.admit(now, t, &c)
+	}
+	if l.err != nil {
+		return Verdict{}, l.err
 	}
 	if v.OK() {
 		l.journal(now, &v.Hold, t)
@@ -105,15 +104,14 @@ func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
 func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, error) {
 	var v Verdict
 	c.Exact = max(1, s.Total)
-	err := l.change(now, t, func(r *record) bool {
-		if v = r.admit(now, t, &c); v.OK() {
-			r.close(&v.Hold, false, &s, t)
+	for l.begin(t); l.read(now); l.swap() {
+		if v = l.buf.admit(now, t, &c); v.OK() {
+			l.buf.close(&v.Hold, false, &s, t)
 			v.Hold = Hold{}
 		}
-		return true
-	})
-	if err != nil {
-		return Verdict{}, err
+	}
+	if l.err != nil {
+		return Verdict{}, l.err
 	}
 	return v, nil
 }
@@ -219,7 +217,11 @@ func (r record) fits(m *limit, me int, c *Claim) bool {
 	if c.Hard && c.Weight == 0 || m.capacity == 0 || m.want > m.left {
 		return false
 	}
-	// The first request of a key may be larger than its share.
+	if c.Hard && m.want*milli > r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight)) && r.pooled(m.d, c.Pool) > 0 {
+		return false
+	}
+	// The first request of a key may be larger than its share, and that of a
+	// pool larger than the pool's part.
 	return m.want*milli <= m.room || r.taken(m.d, me) == 0
 }
 
@@ -234,16 +236,17 @@ func (r record) wait(now int64, m *limit, me int, weights int64, c *Claim) int64
 	want := m.want * milli
 	hard := c.Hard && want > r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight))
 	if m.want <= m.left && !hard && want <= r.available(m.d, m.capacity, me, weights, 0) {
-		lo, hi := int64(0), end // ms from now: refused at lo, admitted at hi
-		for hi-lo > 100 {
+		// Whole seconds are what a client is told.
+		lo, hi := int64(0), (end+999)/1000 // refused after lo seconds, admitted after hi
+		for hi-lo > 1 {
 			mid := (lo + hi) / 2
-			if want <= r.available(m.d, m.capacity, me, weights, end-mid) {
+			if want <= r.available(m.d, m.capacity, me, weights, max(0, end-mid*1000)) {
 				hi = mid
 			} else {
 				lo = mid
 			}
 		}
-		return max(1, hi)
+		return max(1, hi*1000)
 	}
 	if m.d == requests {
 		return max(1, end)
@@ -278,12 +281,11 @@ func (l *Ledger) close(now int64, t *Terms, h *Hold, s *Spent) error {
 	held := *h
 	h.open = false
 	void := held.epoch != l.epoch // a leader already took the hold off the books
-	err := l.change(now, t, func(r *record) bool {
-		r.close(&held, void, s, t)
-		return true
-	})
+	for l.begin(t); l.read(now); l.swap() {
+		l.buf.close(&held, void, s, t)
+	}
 	l.strike(&held)
-	return err
+	return l.err
 }
 
 func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {

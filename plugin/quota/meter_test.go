@@ -140,7 +140,7 @@ func TestWhatNobodyClaimsIsNotStranded(t *testing.T) {
 	play(t, tpm(600), nil, []act{
 		{0, "ask", 2, 10, "ok"}, // asks once and never again
 		{0, "ask", 1, 300, "ok"},
-		{0, "ask", 1, 100, "tpm caller 0 model 290 active 2 retry 23"},
+		{0, "ask", 1, 100, "tpm caller 0 model 290 active 2 retry 22"},
 		{22, "ask", 1, 100, "ok"},
 		{59, "ask", 1, 180, "ok"},
 	})
@@ -151,7 +151,7 @@ func TestFirstRequestMayExceedTheShare(t *testing.T) {
 		{0, "ask", 1, 10, "ok"},
 		{0, "ask", 2, 10, "ok"},
 		{0, "ask", 3, 50, "ok"}, // its share is 30
-		{0, "ask", 3, 10, "tpm caller 0 model 20 active 3 retry 51"},
+		{0, "ask", 3, 10, "tpm caller 0 model 20 active 3 retry 50"},
 		{0, "ask", 4, 30, "tpm caller 0 model 20 active 3 retry 60"},
 	})
 }

@@ -55,39 +55,77 @@ func (r record) left(d dimension, c int64) int64 {
 // So a key alone may take everything at once, small takers stay whole, a
 // newcomer finds its part at its rate for the rest of the minute, and at the
 // minute's end nothing is kept back for keys that do not ask.
+//
+// For the keys of a pool together no more is kept than the pool may still take.
 func (r record) available(d dimension, c int64, me int, weights, msLeft int64) int64 {
 	left := r.left(d, c) * milli
 	if weights <= 0 {
 		return left
 	}
-	// Most keys have the same weight, so its share is kept from line to line.
-	known, part, pace := int64(-1), int64(0), int64(0)
+	k := keeping{record: r, d: d, c: c, me: me, weights: weights, msLeft: msLeft, weight: -1}
+	pools := uint64(0) // a bit for each that has a line
 	for line := r.first(); line < r.end() && left > 0; line += lineSize {
-		if line == me || !r.active(line) {
-			continue
+		if pool := r[line+linePool]; pool < MaxPools {
+			pools |= 1 << pool
+		} else {
+			left -= k.kept(line)
 		}
-		if w := r.at4(line + lineWeight); w != known {
-			known = w
-			part = mulDiv(c*milli, w, weights)
-			pace = mulDiv(part, msLeft, minuteMS)
+	}
+	for ; pools != 0 && left > 0; pools &= pools - 1 {
+		pool, sum, weight := byte(bits.TrailingZeros64(pools)), int64(0), int64(0)
+		for line := r.first(); line < r.end(); line += lineSize {
+			if r[line+linePool] == pool {
+				sum += k.kept(line)
+				weight = r.at4(line + lineWeight)
+			}
 		}
-		if unspent := part - r.taken(d, line)*milli; unspent > 0 {
-			left -= min(unspent, pace)
-		}
+		left -= min(sum, r.ceiling(d, c, pool, weight))
 	}
 	return max(0, left)
 }
 
+// keeping is what one look at the lines needs to say what is kept for each. Most
+// keys have the same weight, so its share stays from line to line.
+type keeping struct {
+	record
+	d                  dimension
+	c, weights, msLeft int64
+	me                 int
+	weight             int64 // that part and pace are for
+	part, pace         int64 // the share, and what of it can still be used at its rate
+}
+
+// kept is what must still be found for the key of a line.
+func (k *keeping) kept(line int) int64 {
+	if line == k.me || !k.active(line) {
+		return 0
+	}
+	if w := k.at4(line + lineWeight); w != k.weight {
+		k.weight = w
+		k.part = mulDiv(k.c*milli, w, k.weights)
+		k.pace = mulDiv(k.part, k.msLeft, minuteMS)
+	}
+	return min(max(0, k.part-k.taken(k.d, line)*milli), k.pace)
+}
+
+// MaxPools is how many priorities a model group can tell apart.
+const MaxPools = 64
+
 // ceiling is what a pool may still take of its priority's reserved part of c,
 // in thousandths: under the first dynamic limiter a reservation is also a limit.
 func (r record) ceiling(d dimension, c int64, pool byte, part int64) int64 {
-	room := mulDiv(c*milli, part, One)
+	return max(0, mulDiv(c*milli, part, One)-r.pooled(d, pool)*milli)
+}
+
+// pooled is what a pool's lines took of the minute.
+func (r record) pooled(d dimension, pool byte) int64 {
+	sum := int64(0)
 	for line := r.first(); line < r.end(); line += lineSize {
 		if r[line+linePool] == pool {
-			room -= r.taken(d, line) * milli
+			sum += r.taken(d, line)
 		}
 	}
-	return max(0, room)
+	return sum
 }
 
 // mulDiv returns a×b/c rounded down, for a, b ≥ 0 and c > 0, and the largest

@@ -31,7 +31,7 @@ func KeyID(hash *[32]byte) uint64 {
 type Claim struct {
 	Key    uint64      // KeyID of the caller's key
 	Weight uint32      // millionths: the priority's reservation, or One
-	Pool   uint8       // index of the priority, NoPool without one
+	Pool   uint8       // index of the priority, below MaxPools; NoPool without one
 	Hard   bool        // the weight is also the most that the pool may take
 	Ask    Ask         // for the estimate
 	Exact  unit.Tokens // > 0: what the answer will cost is known, no estimate needed

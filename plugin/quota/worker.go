@@ -360,11 +360,10 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
 		for _, t := range groups {
 			if t.id == group {
 				// A record that can't be changed now keeps the hold until its minute ends.
-				_ = l.change(now, t, func(r *record) bool {
-					r.close(&h, false, nil, t)
-					r.add(atReclaimed, 1)
-					return true
-				})
+				for l.begin(t); l.read(now); l.swap() {
+					l.buf.close(&h, false, nil, t)
+					l.buf.add(atReclaimed, 1)
+				}
 			}
 		}
 	}

@@ -57,8 +57,10 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		}
 		p.vm.worker = flow.NewWorker(newHost(p.profile), binary.LittleEndian.Uint64(instance[:]))
 	}
-	for _, w := range policy.Warnings {
-		proxywasm.LogWarn("fairshare: " + w)
+	if p.vm.worker.Announces(raw) {
+		for _, w := range policy.Warnings {
+			proxywasm.LogWarn("fairshare: " + w)
+		}
 	}
 	if !p.profile.sharedData {
 		proxywasm.LogWarn("fairshare: " + kind.String() + " has no shared data: every worker counts for itself")

@@ -39,6 +39,20 @@ func (w *Worker) count(m Metric, n int64) {
 	}
 }
 
+// Announces reports whether this worker is the first of the process to get the
+// configuration, so that what there is to say about it is said once and not by
+// every worker.
+func (w *Worker) Announces(configuration []byte) bool {
+	const key = "fs/said"
+	hash := tenant.Hash(string(configuration))
+	if said, _, st := w.host.Get(key); st == quota.OK && string(said) == string(hash[:]) {
+		return false
+	}
+	// If it can't be noted, it is said more than once.
+	_ = quota.Put(w.host, key, hash[:])
+	return true
+}
+
 // A Gateway serves one configuration on one worker.
 type Gateway struct {
 	worker *Worker

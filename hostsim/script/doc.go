@@ -50,8 +50,9 @@ package script
 //	    end the scenario, the first counting it as skipped.
 //
 // So that what is printed does not depend on chance, the sha256 of key NAME
-// is printed as <sha256 of NAME>, the key itself as <key NAME>, an answer's id
-// as <id>, its time as <created> and a key's times and short name likewise.
+// is printed as <sha256 of NAME> (also where only its first 16 digits and "..."
+// stand), the key itself as <key NAME>, an answer's id as <id>, its time as
+// <created> and a key's times and short name likewise.
 //
 // Example:
 //

@@ -30,7 +30,9 @@ func (r *run) normal(text string) string {
 	slices.Sort(names)
 	for _, name := range names {
 		sum := sha256.Sum256([]byte(r.keys[name]))
-		text = strings.ReplaceAll(text, hex.EncodeToString(sum[:]), "<sha256 of "+name+">")
+		whole := hex.EncodeToString(sum[:])
+		text = strings.ReplaceAll(text, whole, "<sha256 of "+name+">")
+		text = strings.ReplaceAll(text, whole[:16]+"...", "<sha256 of "+name+">...")
 		text = strings.ReplaceAll(text, r.keys[name], "<key "+name+">")
 	}
 	for _, m := range masks {

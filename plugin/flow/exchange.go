@@ -261,6 +261,7 @@ func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
 	return x.send(200, "application/json")
 }
 
+// times is t for each of n choices, far from overflowing.
 func times(t unit.Tokens, n int64) unit.Tokens {
 	const most = 1 << 40
 	return min(t, most) * unit.Tokens(min(n, 1<<10))
@@ -374,7 +375,11 @@ func (x *Exchange) settle(now int64, whole bool) {
 	}
 	w := x.gateway.worker
 	if s.Estimated {
-		w.count(onFail[noUsage].metric, 1)
+		why := noUsage
+		if !x.watched {
+			why = unreadable
+		}
+		w.count(onFail[why].metric, 1)
 		w.count(EstimatedTokens, int64(s.Total))
 	}
 	x.book(s.Prompt, s.Completion)

@@ -30,8 +30,12 @@ func TestHeadersThatCannotBeHeld(t *testing.T) {
 	}{{wait: true}, {wait: true}, {status: "429"}} {
 		s := h.Open(1)
 		s.RequestHeaders(hostsim.Headers{
-			{":method", "POST"}, {":path", "/v1/chat/completions"}, {":authority", "x"}, {":scheme", "http"},
-			{"authorization", "Bearer sk-1234"}, {"content-type", "application/json"},
+			{":method", "POST"},
+			{":path", "/v1/chat/completions"},
+			{":authority", "x"},
+			{":scheme", "http"},
+			{"authorization", "Bearer sk-1234"},
+			{"content-type", "application/json"},
 		}, false)
 		s.RequestBody([]byte(`{"model": "m", "messages": []}`), true)
 		if held := s.Upstream().Headers == nil; held != want.wait {

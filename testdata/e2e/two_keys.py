@@ -69,6 +69,7 @@ try:
     raise Exception("This should have failed!")
 except RateLimitError as e:
     print("This was rate limited b/c - {}".format(str(e)))
+    print(e.response.json())
     hashed_token = hashlib.sha256(key_2.encode()).hexdigest()
     # Clients before 3.0 show this as str(e); later ones leave it to the caller.
     assert e.response.json() == {

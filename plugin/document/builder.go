@@ -26,9 +26,6 @@ type span struct {
 // Tree gives what was built. The Builder must not be used any more.
 func (b *Builder) Tree() Tree { return b.tree }
 
-// Depth is how many lists and objects are open.
-func (b *Builder) Depth() int { return len(b.open) }
-
 // InObject reports whether the next value is a member of an object.
 func (b *Builder) InObject() bool {
 	n := len(b.open)

@@ -29,7 +29,6 @@ type Exchange struct {
 	state   state
 	route   route
 	path    string // as the client wrote it, if it is an endpoint's without a query
-	query   string
 	key     *tenant.Key
 	group   *group
 	chosen  *target
@@ -111,8 +110,7 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	case listModels:
 		return x.answerModels()
 	case showShares:
-		x.query = string(append([]byte(nil), r.query...))
-		return x.answerShares(now)
+		return x.answerShares(now, r.query)
 	}
 	if r.length > int64(x.gateway.policy.MaxBodyBytes) {
 		return x.tooLarge()

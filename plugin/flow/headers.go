@@ -56,7 +56,7 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 			continue
 		}
 		if len(name) > len(internalPrefix) && name[:len(internalPrefix)] == internalPrefix {
-			x.internal = append(x.internal, string(append([]byte(nil), name...)))
+			x.internal = append(x.internal, strings.Clone(name))
 			continue
 		}
 		for c, credential := range credentialNames {

@@ -190,9 +190,9 @@ func appendPart(dst []byte, what string, share, used, held, available int64) []b
 
 // answerShares is GET /fairshare/shares?model=: the group's book as it is now,
 // and the leader's table of who has which share.
-func (x *Exchange) answerShares(now int64) Decision {
+func (x *Exchange) answerShares(now int64, query string) Decision {
 	w := x.gateway.worker
-	asked := parameter(x.query, "model")
+	asked := parameter(query, "model")
 	at, ok := x.gateway.index[asked]
 	if !ok {
 		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)

@@ -122,6 +122,7 @@ type limit struct {
 	capacity int64
 	want     int64
 	left     int64 // for all
+	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
 	room     int64 // for this caller, thousandths
 }
 
@@ -167,10 +168,11 @@ func (r *record) admit(now int64, t *Terms, c *Claim) Verdict {
 	for i := range limits[:n] {
 		m := &limits[i]
 		m.left = r.left(m.d, m.capacity)
-		m.room = r.available(m.d, m.capacity, me, weights, v.ResetMS)
+		m.ceiling = math.MaxInt64
 		if c.Hard {
-			m.room = min(m.room, r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight)))
+			m.ceiling = r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight))
 		}
+		m.room = min(m.ceiling, r.available(m.d, m.capacity, me, weights, v.ResetMS))
 		if v.OK() && !r.fits(m, me, c) {
 			v.Reason = OverRequests
 			if m.d == tokens {
@@ -217,7 +219,7 @@ func (r record) fits(m *limit, me int, c *Claim) bool {
 	if c.Hard && c.Weight == 0 || m.capacity == 0 || m.want > m.left {
 		return false
 	}
-	if c.Hard && m.want*milli > r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight)) && r.pooled(m.d, c.Pool) > 0 {
+	if m.want*milli > m.ceiling && r.pooled(m.d, c.Pool) > 0 {
 		return false
 	}
 	// The first request of a key may be larger than its share, and that of a
@@ -234,8 +236,7 @@ func (r record) wait(now int64, m *limit, me int, weights int64, c *Claim) int64
 	}
 	end := r.msLeft(now)
 	want := m.want * milli
-	hard := c.Hard && want > r.ceiling(m.d, m.capacity, c.Pool, int64(c.Weight))
-	if m.want <= m.left && !hard && want <= r.available(m.d, m.capacity, me, weights, 0) {
+	if m.want <= m.left && want <= m.ceiling && want <= r.available(m.d, m.capacity, me, weights, 0) {
 		// Whole seconds are what a client is told.
 		lo, hi := int64(0), (end+999)/1000 // refused after lo seconds, admitted after hi
 		for hi-lo > 1 {

@@ -60,13 +60,13 @@ func (s *seat) encode(dst []byte) []byte {
 	dst = le.AppendUint64(dst, uint64(s.beat))
 	dst = le.AppendUint32(dst, s.pages)
 	dst = append(dst, byte(s.state))
-	le.PutUint32(dst[start+4:], checksum(dst[start+8:]))
+	le.PutUint32(dst[start+4:], Checksum(dst[start+8:]))
 	return dst
 }
 
 func (s *seat) decode(v []byte) bool {
 	le := binary.LittleEndian
-	if len(v) != seatSize || le.Uint32(v) != seatMagic || le.Uint32(v[4:]) != checksum(v[8:]) {
+	if len(v) != seatSize || le.Uint32(v) != seatMagic || le.Uint32(v[4:]) != Checksum(v[8:]) {
 		return false
 	}
 	s.instance = le.Uint64(v[8:])
@@ -278,7 +278,7 @@ func (l *Ledger) lead(now int64) bool {
 	if st != OK && st != NotFound {
 		return false
 	}
-	if st == OK && len(v) == 24 && le.Uint32(v) == leadMagic && le.Uint32(v[4:]) == checksum(v[8:]) {
+	if st == OK && len(v) == 24 && le.Uint32(v) == leadMagic && le.Uint32(v[4:]) == Checksum(v[8:]) {
 		until := int64(le.Uint64(v[16:]))
 		good := until > now && until <= now+2*leaseMS // a later one is a clock's that stepped back
 		if le.Uint64(v[8:]) == l.instance {
@@ -295,7 +295,7 @@ func (l *Ledger) lead(now int64) bool {
 	l.pageBuf = le.AppendUint32(l.pageBuf, 0)
 	l.pageBuf = le.AppendUint64(l.pageBuf, l.instance)
 	l.pageBuf = le.AppendUint64(l.pageBuf, uint64(until))
-	le.PutUint32(l.pageBuf[4:], checksum(l.pageBuf[8:]))
+	le.PutUint32(l.pageBuf[4:], Checksum(l.pageBuf[8:]))
 	if st == NotFound {
 		st = Create(l.store, leadKey, l.pageBuf)
 	} else {
@@ -370,9 +370,9 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
 	l.write(&p)
 }
 
-// checksum is FNV-1a (https://www.rfc-editor.org/rfc/rfc9923): it finds torn
-// records, not enemies.
-func checksum(v []byte) uint32 {
+// Checksum is FNV-1a, 32 bits (https://www.rfc-editor.org/rfc/rfc9923): it finds
+// torn records, not enemies.
+func Checksum(v []byte) uint32 {
 	h := uint32(2166136261)
 	for _, c := range v {
 		h = (h ^ uint32(c)) * 16777619

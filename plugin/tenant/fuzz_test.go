@@ -5,6 +5,8 @@ package tenant
 import (
 	"bytes"
 	"testing"
+
+	"fairshare/plugin/quota"
 )
 
 func FuzzKeyDecode(f *testing.F) {
@@ -22,7 +24,7 @@ func FuzzKeyDecode(f *testing.F) {
 			v = bytes.Clone(v)
 			v[0], v[1], v[2], v[3] = keyMagic&0xff, keyMagic>>8&0xff, keyMagic>>16&0xff, keyMagic>>24
 			copy(v[8:], hash[:])
-			sum := checksum(v[8:])
+			sum := quota.Checksum(v[8:])
 			v[4], v[5], v[6], v[7] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
 		}
 		before := bytes.Clone(v)

@@ -5,7 +5,11 @@
 // key, "sk-" included, as in LiteLLM, so a store that leaks opens nothing.
 package tenant
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"fairshare/plugin/quota"
+)
 
 // A Key is a virtual key's record. Strings belong to the Key; a Key that came
 // from a Directory is shared and not to be changed.
@@ -55,7 +59,7 @@ func (k *Key) Encode(dst []byte) []byte {
 	for _, m := range k.Models {
 		dst = appendText(dst, m)
 	}
-	le.PutUint32(dst[start+4:], checksum(dst[start+8:]))
+	le.PutUint32(dst[start+4:], quota.Checksum(dst[start+8:]))
 	return dst
 }
 
@@ -69,7 +73,7 @@ func appendText(dst []byte, s string) []byte {
 func (k *Key) decode(v []byte, hash *[32]byte) bool {
 	le := binary.LittleEndian
 	const fixed = 8 + 32 + 8 + 8 + 1
-	if len(v) < fixed || le.Uint32(v) != keyMagic || le.Uint32(v[4:]) != checksum(v[8:]) || [32]byte(v[8:40]) != *hash {
+	if len(v) < fixed || le.Uint32(v) != keyMagic || le.Uint32(v[4:]) != quota.Checksum(v[8:]) || [32]byte(v[8:40]) != *hash {
 		return false
 	}
 	k.Hash = *hash
@@ -107,14 +111,4 @@ func (k *Key) decode(v []byte, hash *[32]byte) bool {
 		k.Models = append(k.Models, text())
 	}
 	return ok && len(v) == 0
-}
-
-// checksum is FNV-1a (https://www.rfc-editor.org/rfc/rfc9923): it finds torn
-// records, not enemies.
-func checksum(v []byte) uint32 {
-	h := uint32(2166136261)
-	for _, c := range v {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
 }

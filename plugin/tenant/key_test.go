@@ -85,7 +85,7 @@ func TestWholeChecksumOverNonsense(t *testing.T) {
 	record := k.Encode(nil)
 	decode := func(v []byte) bool {
 		v = append(make([]byte, 0, len(v)), v...) // nothing behind its end to read by mistake
-		sum := checksum(v[8:])
+		sum := quota.Checksum(v[8:])
 		v[4], v[5], v[6], v[7] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
 		return new(Key).decode(v[:len(v):len(v)], &k.Hash)
 	}

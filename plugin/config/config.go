@@ -24,10 +24,10 @@ package config
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"fairshare/plugin/document"
+	"fairshare/plugin/tenant"
 )
 
 // An Error is why a configuration was refused. Its text is one line without control
@@ -55,7 +55,7 @@ func Parse(raw []byte, env func(name string) (string, bool)) (*Policy, error) {
 	if err != nil {
 		return nil, (*Error)(err)
 	}
-	r := &reading{tree: tree, env: env}
+	r := &reading{tree: sorted(tree), env: env}
 	p := r.policy()
 	if r.err != nil {
 		return nil, r.err
@@ -87,6 +87,9 @@ func decode(s string) (document.Tree, *document.Error) {
 	return document.ReadJSON(s)
 }
 
+// windows are the values of fairshare_settings.window.
+var windows = []string{"fixed", "sliding"}
+
 // demoMasterKey is the one in LiteLLM's documents.
 const demoMasterKey = "sk-1234"
 
@@ -96,8 +99,10 @@ func (r *reading) policy() *Policy {
 	r.general(p, root.in("general_settings"))
 	r.models(p, root.in("model_list"))
 	r.limiter(p, root.in("litellm_settings"))
+	r.budgets(p, root.in("litellm_settings"))
+	r.endUser(p, root.in("general_settings"))
 	r.fairshare(p, root.in("fairshare_settings"))
-	r.virtualKeys(p, root)
+	r.subjects(p, root)
 	r.ignored(root)
 	p.Warnings = r.warnings
 	return p
@@ -122,7 +127,7 @@ func (r *reading) general(p *Policy, general place) {
 		r.warn(at.path, "is not set, and neither is environment variable "+variable+": the management routes stay closed")
 		return
 	}
-	p.MasterKey, p.HasMasterKey = hashOf(key), true
+	p.MasterKey, p.HasMasterKey = tenant.Hash(key), true
 	if key == demoMasterKey {
 		p.DemoMasterKey = true
 		r.warn(at.path, "is the documents' "+demoMasterKey+", which everybody knows: whoever reaches this proxy can make keys")
@@ -130,10 +135,12 @@ func (r *reading) general(p *Policy, general place) {
 }
 
 func (r *reading) fairshare(p *Policy, at place) {
-	at.only("fairshare_settings")
+	at.only(fairshareSettings)
 	p.ErrorFormat = ErrorFormat(at.in("error_format").choice(errorFormats))
 	p.Host = HostKind(at.in("host").choice(hostKinds))
 	p.ClientRetries = at.in("client_retries").flag()
+	p.SlidingWindow = at.in("window").choice(windows) != 0
+	r.unpricedModels(p, at.in("unpriced_models"))
 	p.MaxBodyBytes = 8 << 20
 	if n, ok := at.in("max_body_bytes").whole(1<<10, 1<<30, "a whole number of bytes, 1024 to 1073741824"); ok {
 		p.MaxBodyBytes = int(n)
@@ -165,9 +172,14 @@ func (r *reading) ignored(root place) {
 			r.warn(s.path, "is not read")
 		}
 	}
-	for i, entry := range root.in("model_list").items() {
-		if entry.in("litellm_params").in("max_parallel_requests").there() {
-			r.warn("model_list["+strconv.Itoa(i)+"].litellm_params.max_parallel_requests", "is not enforced yet")
+	for _, entry := range root.in("model_list").items() {
+		params := entry.in("litellm_params")
+		for _, at := range [...]place{
+			params.in("max_parallel_requests"), params.in("max_budget"), params.in("budget_duration"), entry.in("model_info").in("team_id"),
+		} {
+			if at.there() {
+				r.warn(at.path, "is not enforced yet")
+			}
 		}
 	}
 }

@@ -1,10 +1,14 @@
 package config
 
 import (
-	"encoding/hex"
 	"reflect"
 	"strings"
 	"testing"
+
+	"fairshare/plugin/period"
+	"fairshare/plugin/price"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
 )
 
 // vars is an environment that has what the tests refer to.
@@ -23,6 +27,8 @@ func vars(name string) (string, bool) {
 		"BROKEN":          "sk-a\r\nx: y",
 		"NOT_SK":          "alice",
 		"SAME_AS_MASTER":  "sk-1234",
+		"TEAM":            "secret-team",
+		"BUDGET":          "1e-9",
 		"LOCAL_BASE":      "http://127.0.0.1:8000/v1",
 		"BASE_WITH_QUERY": "http://h/?key=secret",
 	}[name]
@@ -46,9 +52,14 @@ func withParams(params string) string {
 	return `{"model_list": [{"model_name": "m", "litellm_params": {"model": "openai/gpt-4o"` + params + `}}]}`
 }
 
+// withInfo is a configuration whose first model has this model_info.
+func withInfo(info string) string {
+	return `{"model_list": [{"model_name": "m", "litellm_params": {"model": "openai/gpt-4o"}, "model_info": {` + info + `}}]}`
+}
+
 // with is a configuration of one mocked model and these other sections.
 func with(sections string) string {
-	return `{"model_list": [{"model_name": "m", "litellm_params": {"model": "x", "mock_response": "hi", "tpm": 60, "rpm": 100}}], ` + sections + `}`
+	return `{"model_list": [{"model_name": "m", "litellm_params": {"model": "gpt-4o", "mock_response": "hi", "tpm": 60, "rpm": 100}}], ` + sections + `}`
 }
 
 const seedModel = `"model_list": [{"model_name": "my-fake-model", "litellm_params":
@@ -59,18 +70,20 @@ const seedGeneral = `"general_settings": {"master_key": "sk-1234", "database_url
 const demoWarning = "general_settings.master_key: is the documents' sk-1234, which everybody knows: whoever reaches this proxy can make keys"
 
 func TestSeeds(t *testing.T) {
+	turbo, _ := price.Lookup("gpt-3.5-turbo")
 	fake := []Model{{
 		Name: "my-fake-model", TPM: 60, LimitTPM: true,
 		Deployments: []Deployment{{
 			ProviderModel: "gpt-3.5-turbo", Provider: "openai", Upstream: "api.openai.com", PathPrefix: "/v1", TLS: true,
 			APIKey: "my-fake-key", Mock: "hello-world", IsMock: true, Weight: 60,
+			Price: turbo, Priced: true,
 		}},
 	}}
 	real := []Model{{
 		Name: "gpt-3.5-turbo", RPM: 100, LimitRPM: true,
 		Deployments: []Deployment{{
 			ProviderModel: "gpt-3.5-turbo", Provider: "openai", Upstream: "api.openai.com", PathPrefix: "/v1", TLS: true,
-			APIKey: "sk-real", Weight: 100,
+			APIKey: "sk-real", Weight: 100, Price: turbo, Priced: true,
 		}},
 	}}
 	priorities := []Priority{{Name: "dev"}, {Name: "prod", Value: 1}}
@@ -116,7 +129,7 @@ func TestSeeds(t *testing.T) {
 		if p.Limiter != ByActiveKeys {
 			t.Errorf("%s: Limiter = %v, want %v", c.name, p.Limiter, ByActiveKeys)
 		}
-		if !p.HasMasterKey || !p.DemoMasterKey || p.MasterKey != hashOf("sk-1234") {
+		if !p.HasMasterKey || !p.DemoMasterKey || p.MasterKey != tenant.Hash("sk-1234") {
 			t.Errorf("%s: the master key is not the demo's", c.name)
 		}
 		if !reflect.DeepEqual(p.Warnings, c.warnings) {
@@ -124,17 +137,32 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 
-	// 001: a proxy-wide budget is not enforced, which must be said; an Azure deployment
-	// speaks another dialect.
-	p := mustParse(t, with(`"general_settings": {"master_key": "sk-1234"}, "litellm_settings": {"max_budget": 0, "budget_duration": "30d"}`))
-	if want := "litellm_settings.max_budget: is not enforced yet"; !strings.Contains(strings.Join(p.Warnings, "\n"), want) {
-		t.Errorf("Warnings = %q, want one %q", p.Warnings, want)
+	// 002: metrics are always there, and need no callback.
+	p := mustParse(t, `{`+seedModel+`, `+seedGeneral+`, "litellm_settings": {"success_callback": ["prometheus"], "failure_callback": ["prometheus"],
+		"callbacks": ["dynamic_rate_limiter", "prometheus"]}}`)
+	if want := []string{demoWarning}; !reflect.DeepEqual(p.Warnings, want) {
+		t.Errorf("002 metrics: Warnings = %q, want %q", p.Warnings, want)
 	}
-	_, err := Parse([]byte(`{"model_list": [{"model_name": "text-embedding-ada-002", "litellm_params": {"model": "azure/azure-embedding-model",
+
+	// 001: a budget of $0 for the whole proxy, and a deployment of Azure.
+	p = mustParse(t, `{`+seedModel+`, "general_settings": {"master_key": "sk-1234"}, "litellm_settings": {"max_budget": 0, "budget_duration": "30d"}}`)
+	if want := (tenant.Limits{Budget: quota.Cap{Limited: true}, Duration: period.Duration{N: 30, Unit: period.Day}}); p.Proxy != want {
+		t.Errorf("001: Proxy = %+v, want %+v", p.Proxy, want)
+	}
+	p = mustParse(t, `{"model_list": [{"model_name": "text-embedding-ada-002", "litellm_params": {"model": "azure/azure-embedding-model",
 		"api_base": "os.environ/AZURE_API_BASE", "api_key": "os.environ/AZURE_API_KEY", "api_version": "2023-07-01-preview"},
-		"model_info": {"access_groups": ["beta-models"]}}]}`), vars)
-	if want := `config: model_list[0].litellm_params.model: want a provider that speaks OpenAI's dialect, such as "openai/<model>" with api_base: Fairshare does not translate dialects, got "azure/azure-embedding-model"`; err == nil || err.Error() != want {
-		t.Errorf("azure: %v, want %s", err, want)
+		"model_info": {"access_groups": ["beta-models"]}}], "general_settings": {"master_key": "sk-1234"}}`)
+	ada := []Model{{Name: "text-embedding-ada-002", AccessGroups: []string{"beta-models"}, Deployments: []Deployment{{
+		ProviderModel: "azure-embedding-model", Provider: "azure", Upstream: "x.openai.azure.com", PathPrefix: "/openai/v1", TLS: true, APIKey: "az", Weight: 1,
+	}}}}
+	if !reflect.DeepEqual(p.Models, ada) {
+		t.Errorf("001: Models = %+v, want %+v", p.Models, ada)
+	}
+	if want := []string{
+		demoWarning, "model_list[0].litellm_params.api_version: is not used: Azure is asked by its v1 API",
+		"model_list[0].litellm_params.model: has no price: requests that a budget would have to pay for are refused",
+	}; !reflect.DeepEqual(p.Warnings, want) {
+		t.Errorf("001: Warnings = %q, want %q", p.Warnings, want)
 	}
 }
 
@@ -145,7 +173,16 @@ func TestErrors(t *testing.T) {
 		base   = `want an api_base such as "http://127.0.0.1:8000/v1", without user, query or fragment, got `
 		amount = `want a fraction from 0 to 1, or {type: percent, rpm or tpm, value: a number}, got `
 		path   = `want a path such as "/v1/files" or "/v1/files/*", got `
+
+		dollars      = `want an amount in US dollars, 0 to 9e6, got `
+		duration     = `want a duration such as "30s", "24h", "7d" or "1mo", got `
+		clock        = `want a time of day in quotes, such as "08:30", got `
+		status       = `want an HTTP status from 400 to 499, got `
+		header       = `want a header's name such as "x-user-id", got `
+		perTokenWant = `want a price in US dollars per token, 0 to 1, got `
+		unpriced     = `want refuse, zero, or {input, output} in US dollars per token, got `
 	)
+	litellm := func(settings string) string { return with(`"litellm_settings": {` + settings + `}`) }
 	hash := strings.Repeat("ab", 32)
 	keys := func(entries string) string { return with(`"virtual_keys": [` + entries + `]`) }
 	reserve := func(members string) string {
@@ -199,6 +236,7 @@ func TestErrors(t *testing.T) {
 		{`{"model_list": [{"model_name": "m", "litellm_params": {"model": "claude-sonnet-4"}}]}`, `model_list[0].litellm_params.model: want a provider that speaks OpenAI's dialect, such as "openai/<model>" with api_base: Fairshare does not translate dialects, got "claude-sonnet-4"`},
 		{`{"model_list": [{"model_name": "m", "litellm_params": {"model": "bedrock/x", "api_base": "http://h"}}]}`, `model_list[0].litellm_params.model: want a provider that speaks OpenAI's dialect, such as "openai/<model>" with api_base: Fairshare does not translate dialects, got "bedrock/x"`},
 		{`{"model_list": [{"model_name": "m", "litellm_params": {"model": "meta-llama/x"}}]}`, `model_list[0].litellm_params.model: want a provider that Fairshare knows before the "/", such as "openai/<model>" with api_base, got "meta-llama/x"`},
+		{`{"model_list": [{"model_name": "m", "litellm_params": {"model": "azure/x"}}]}`, `model_list[0].litellm_params.api_base: ` + base + `nothing`},
 		{`{"model_list": [{"model_name": "m", "litellm_params": {"model": "hosted_vllm/x"}}]}`, `model_list[0].litellm_params.api_base: ` + base + `nothing`},
 		{withParams(`"tpm": "lots"`), `model_list[0].litellm_params.tpm: ` + tokens + `"lots"`},
 		{withParams(`"tpm": "0x10"`), `model_list[0].litellm_params.tpm: ` + tokens + `"0x10"`},
@@ -256,8 +294,69 @@ func TestErrors(t *testing.T) {
 		{with(`"litellm_settings": {"priority_reservation_settings": {"saturation_threshold": "high"}}`), `litellm_settings.priority_reservation_settings.saturation_threshold: want a fraction from 0 to 1, got "high"`},
 		{with(`"litellm_settings": {"priority_reservation_settings": {"saturation_check_cache_ttl": 0.5}}`), `litellm_settings.priority_reservation_settings.saturation_check_cache_ttl: want a whole number of seconds, 0 to 86400, got 0.5`},
 
+		{litellm(`"max_budget": -1`), `litellm_settings.max_budget: ` + dollars + `-1`},
+		{litellm(`"max_budget": 9000001`), `litellm_settings.max_budget: ` + dollars + `9.000001e+06`},
+		{litellm(`"max_budget": "much"`), `litellm_settings.max_budget: ` + dollars + `"much"`},
+		{litellm(`"max_budget": "os.environ/LOTS"`), `litellm_settings.max_budget: ` + dollars + `what variable LOTS holds`},
+		{litellm(`"max_end_user_budget": true`), `litellm_settings.max_end_user_budget: ` + dollars + `true`},
+		{litellm(`"max_end_user_budget_id": 5`), `litellm_settings.max_end_user_budget_id: want a text that is not empty, got 5`},
+		{litellm(`"budget_duration": "30"`), `litellm_settings.budget_duration: ` + duration + `"30"`},
+		{litellm(`"budget_duration": 30`), `litellm_settings.budget_duration: ` + duration + `30`},
+		{litellm(`"budget_duration": "0d"`), `litellm_settings.budget_duration: ` + duration + `"0d"`},
+		{litellm(`"timezone": "Mars/Olympus"`), `litellm_settings.timezone: want the IANA name of a time zone, such as "Europe/Berlin", got "Mars/Olympus"`},
+		{litellm(`"timezone": "os.environ/LOTS"`), `litellm_settings.timezone: want the IANA name of a time zone, such as "Europe/Berlin", got what variable LOTS holds`},
+		{litellm(`"timezone": ""`), `litellm_settings.timezone: want a text that is not empty, got ""`},
+		{litellm(`"budget_reset_time": 720`), `litellm_settings.budget_reset_time: ` + clock + `720`},
+		{litellm(`"budget_reset_time": "24:00"`), `litellm_settings.budget_reset_time: ` + clock + `"24:00"`},
+		{litellm(`"budget_reset_time": "12:60"`), `litellm_settings.budget_reset_time: ` + clock + `"12:60"`},
+		{litellm(`"budget_reset_time": "noon"`), `litellm_settings.budget_reset_time: ` + clock + `"noon"`},
+		{litellm(`"budget_reset_time": "12"`), `litellm_settings.budget_reset_time: ` + clock + `"12"`},
+		{litellm(`"budget_reset_time": "12:"`), `litellm_settings.budget_reset_time: ` + clock + `"12:"`},
+		{litellm(`"budget_reset_time": "12:+1"`), `litellm_settings.budget_reset_time: ` + clock + `"12:+1"`},
+		{litellm(`"budget_reset_time": "012:00"`), `litellm_settings.budget_reset_time: ` + clock + `"012:00"`},
+		{litellm(`"budget_reset_time": "12:00:30"`), `litellm_settings.budget_reset_time: ` + clock + `"12:00:30"`},
+		{litellm(`"budget_reset_time": "1:2:3:00"`), `litellm_settings.budget_reset_time: ` + clock + `"1:2:3:00"`},
+		{litellm(`"budget_exceeded_status_code": 399`), `litellm_settings.budget_exceeded_status_code: ` + status + `399`},
+		{litellm(`"budget_exceeded_status_code": 500`), `litellm_settings.budget_exceeded_status_code: ` + status + `500`},
+		{litellm(`"budget_exceeded_status_code": 429.5`), `litellm_settings.budget_exceeded_status_code: ` + status + `429.5`},
+		{litellm(`"require_auth_for_metrics_endpoint": "no"`), `litellm_settings.require_auth_for_metrics_endpoint: want true or false, got "no"`},
+
+		// end users
+		{with(`"general_settings": {"enforce_user_param": 1}`), `general_settings.enforce_user_param: want true or false, got 1`},
+		{with(`"general_settings": {"apply_user_budget_to_team_keys": "true"}`), `general_settings.apply_user_budget_to_team_keys: want true or false, got "true"`},
+		{with(`"general_settings": {"user_header_name": "x user"}`), `general_settings.user_header_name: ` + header + `"x user"`},
+		{with(`"general_settings": {"user_header_name": ":path"}`), `general_settings.user_header_name: ` + header + `":path"`},
+		{with(`"general_settings": {"user_header_name": 7}`), `general_settings.user_header_name: want a text that is not empty, got 7`},
+		{with(`"general_settings": {"user_header_mappings": "x-user"}`), `general_settings.user_header_mappings: want an object, got "x-user"`},
+		{with(`"general_settings": {"user_header_mappings": [{"litellm_user_role": "customer"}]}`), `general_settings.user_header_mappings[0].header_name: ` + header + `nothing`},
+		{with(`"general_settings": {"user_header_mappings": [{"header_name": "X-É", "litellm_user_role": "customer"}]}`), `general_settings.user_header_mappings[0].header_name: ` + header + `"X-\u00c9"`},
+		{with(`"general_settings": {"user_header_mappings": [{"header_name": "x-user"}]}`), `general_settings.user_header_mappings[0].litellm_user_role: want customer or internal_user, got nothing`},
+		{with(`"general_settings": {"user_header_mappings": {"header_name": "x-user", "litellm_user_role": "boss"}}`), `general_settings.user_header_mappings.litellm_user_role: want customer or internal_user, got "boss"`},
+
+		// prices
+		{withParams(`"input_cost_per_token": -1e-6`), `model_list[0].litellm_params.input_cost_per_token: ` + perTokenWant + `-1e-06`},
+		{withParams(`"output_cost_per_token": "cheap"`), `model_list[0].litellm_params.output_cost_per_token: ` + perTokenWant + `"cheap"`},
+		{withParams(`"cache_read_input_token_cost": true`), `model_list[0].litellm_params.cache_read_input_token_cost: ` + perTokenWant + `true`},
+		{withParams(`"output_cost_per_token": 1.5`), `model_list[0].litellm_params.output_cost_per_token: ` + perTokenWant + `1.5`},
+		{
+			withParams(`"input_cost_per_token_above_1k_tokens": 1, "input_cost_per_token_above_2k_tokens": 1, "input_cost_per_token_above_3k_tokens": 1, "output_cost_per_token_above_4k_tokens": 1`),
+			`model_list[0].litellm_params.output_cost_per_token_above_4k_tokens: want at most 3 thresholds of a model, the table's among them, got one more`,
+		},
+		{withParams(`"input_cost_per_token_above_128k_tokens": []`), `model_list[0].litellm_params.input_cost_per_token_above_128k_tokens: ` + perTokenWant + `an empty list`},
+		{withInfo(`"cache_creation_input_token_cost": {}`), `model_list[0].model_info.cache_creation_input_token_cost: ` + perTokenWant + `an object`},
+		{withInfo(`"base_model": 4`), `model_list[0].model_info.base_model: want a text that is not empty, got 4`},
+		{withInfo(`"base_model": ""`), `model_list[0].model_info.base_model: want a text that is not empty, got ""`},
+
 		// fairshare_settings
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, error_format, host, max_body_bytes, pass_through_paths, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"unpriced_models": "free"}`), `fairshare_settings.unpriced_models: ` + unpriced + `"free"`},
+		{with(`"fairshare_settings": {"unpriced_models": 0}`), `fairshare_settings.unpriced_models: ` + unpriced + `0`},
+		{with(`"fairshare_settings": {"unpriced_models": ""}`), `fairshare_settings.unpriced_models: ` + unpriced + `""`},
+		{with(`"fairshare_settings": {"unpriced_models": [1]}`), `fairshare_settings.unpriced_models: ` + unpriced + `a list`},
+		{with(`"fairshare_settings": {"unpriced_models": {"input": 1e-6}}`), `fairshare_settings.unpriced_models.output: ` + perTokenWant + `nothing`},
+		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
+		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, error_format, host, max_body_bytes, pass_through_paths, unpriced_models, window, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
@@ -285,12 +384,50 @@ func TestErrors(t *testing.T) {
 		{with(`"general_settings": {"master_key": "sk-1234"}, "virtual_keys": [{"key": "os.environ/SAME_AS_MASTER"}]`), `virtual_keys[0]: want a key of its own, got the master key`},
 		{with(`"general_settings": {"virtual_keys": []}, "virtual_keys": []`), `general_settings.virtual_keys: want virtual_keys in one place, got them at the top level, too`},
 		{keys(`{"key": "os.environ/ALICE_KEY", "duration": "30d"}`), `virtual_keys[0].duration: want expires with a date instead (nothing tells when a declared key was made), got a duration`},
-		{keys(`{"key": "os.environ/ALICE_KEY", "max_budget": 5}`), `virtual_keys[0].max_budget: want one of blocked, expires, key, key_alias, key_sha256, metadata, models, team_id, user_id, got a setting that does not exist`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "max_bugdet": 5}`), `virtual_keys[0].max_bugdet: want a setting that README lists for virtual_keys, got one that does not exist`},
 		{keys(`{"key": "os.environ/ALICE_KEY", "expires": "tomorrow"}`), `virtual_keys[0].expires: want a moment after 1970 as in "2026-12-31T23:59:59Z", got "tomorrow"`},
 		{keys(`{"key": "os.environ/ALICE_KEY", "expires": "1969-12-31T23:59:59Z"}`), `virtual_keys[0].expires: want a moment after 1970 as in "2026-12-31T23:59:59Z", got "1969-12-31T23:59:59Z"`},
-		{keys(`{"key": "os.environ/ALICE_KEY", "models": "m"}`), `virtual_keys[0].models: want a list, got "m"`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "models": "m"}`), `virtual_keys[0].models: want a list of strings, got "m"`},
 		{keys(`{"key": "os.environ/ALICE_KEY", "blocked": 1}`), `virtual_keys[0].blocked: want true or false, got 1`},
-		{keys(`{"key": "os.environ/ALICE_KEY", "metadata": {"priority": 1}}`), `virtual_keys[0].metadata.priority: want a text that is not empty, got 1`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "metadata": {"priority": 1}}`), `virtual_keys[0].metadata.priority: want a string, got 1`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "key_alias": "os.environ/UNSET"}`), `virtual_keys[0].key_alias: want environment variable UNSET set and passed on to the plugin, got nothing`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "expires": "os.environ/LOTS"}`), `virtual_keys[0].expires: want a moment after 1970 as in "2026-12-31T23:59:59Z", got what variable LOTS holds`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "max_budget": -1}`), `virtual_keys[0].max_budget: want a number from 0 to 9000000, got -1`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "max_budget": "os.environ/LOTS"}`), `virtual_keys[0].max_budget: want a number from 0 to 9000000, got what variable LOTS holds`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "tpm_limit": "60 "}, {"key": "os.environ/BOB_KEY", "rpm_limit": 0.5}`), `virtual_keys[1].rpm_limit: want a whole number from 0 to 1000000000000, got 0.5`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "model_rpm_limit": {"m": "lots"}}`), `virtual_keys[0].model_rpm_limit.m: want a whole number from 0 to 1000000000000, got "lots"`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "metadata": {"priority": ["os.environ/LOTS"]}}`), `virtual_keys[0].metadata.priority: want a string, got a list`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "guardrails": ["pii"]}`), `virtual_keys[0].guardrails: want nothing, since Fairshare does not enforce it here, got a list`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "members": []}`), `virtual_keys[0].members: want a setting that README lists for virtual_keys, got one that does not exist`},
+		{keys(`{"key": "os.environ/ALICE_KEY", "created_at": "2026-12-31T23:59:59Z"}`), `virtual_keys[0].created_at: want a setting that README lists for virtual_keys, got one that does not exist`},
+		{keys(`null`), `virtual_keys[0]: want an entry with key: os.environ/NAME or key_sha256: <64 hexadecimal digits>, got nothing`},
+
+		// users, teams, customers and budgets
+		{with(`"users": {}`), `users: want a list, got an object`},
+		{with(`"users": [null]`), `users[0].user_id: want an id, got nothing`},
+		{with(`"users": [7]`), `users[0]: want an object, got 7`},
+		{with(`"users": [{}]`), `users[0].user_id: want an id, got nothing`},
+		{with(`"users": [{"user_id": ""}]`), `users[0].user_id: want a text that is not empty, got ""`},
+		{with(`"users": [{"user_id": 5}]`), `users[0].user_id: want a text that is not empty, got 5`},
+		{with(`"users": [{"user_id": "a\u0000b"}]`), `users[0].user_id: want text without control characters, got "a\x00b"`},
+		{with(`"users": [{"user_id": "u", "user_role": "boss"}]`), `users[0].user_role: want one of proxy_admin proxy_admin_viewer internal_user internal_user_viewer, got "boss"`},
+		{with(`"users": [{"user_id": "u", "key": "os.environ/ALICE_KEY"}]`), `users[0].key: want a setting that README lists for users, got one that does not exist`},
+		{with(`"users": [{"user_id": "u"}, {"user_id": "v"}, {"user_id": "u"}]`), `users[2].user_id: want an id that no other entry has, got that of users[0]`},
+		{with(`"users": [], "general_settings": {"users": []}`), `general_settings.users: want users in one place, got them at the top level, too`},
+		{with(`"general_settings": {"budgets": [{"budget_id": "b", "budget_duration": "1y"}]}`), `general_settings.budgets[0].budget_duration: want ` + tenant.WantDuration + `, got "1y"`},
+		{with(`"teams": [{"team_alias": "t"}]`), `teams[0].team_id: want an id, got nothing`},
+		{with(`"teams": [{"team_id": "t", "max_budget": 5, "soft_budget": 5}]`), `teams[0].soft_budget: want less than max_budget (5.0), got 5.0`},
+		{with(`"teams": [{"team_id": "t", "members": {"user_id": "u"}}]`), `teams[0].members: want a list, got an object`},
+		{with(`"teams": [{"team_id": "t", "members": [{"role": "user"}]}]`), `teams[0].members[0].user_id: want an id, got nothing`},
+		{with(`"teams": [{"team_id": "t", "members": [{"user_id": "u", "role": "owner"}]}]`), `teams[0].members[0].role: want one of user admin, got "owner"`},
+		{with(`"teams": [{"team_id": "t", "members": [{"user_id": "u", "team_id": "other"}]}]`), `teams[0].members[0].team_id: want a setting that README lists for teams[].members, got one that does not exist`},
+		{with(`"teams": [{"team_id": "t", "members": [{"user_id": "u"}, {"user_id": "u"}]}]`), `teams[0].members[1].user_id: want an id that no other entry has, got that of teams[0].members[0]`},
+		{with(`"teams": [{"team_id": "t"}, {"team_id": "t"}]`), `teams[1].team_id: want an id that no other entry has, got that of teams[0]`},
+		{with(`"customers": [{"user_id": "c", "max_budget": 1, "budget_id": "b"}]`), `customers[0].budget_id: want either max_budget or budget_id, got both`},
+		{with(`"customers": [{"user_id": "c", "soft_budget": 1}]`), `customers[0].soft_budget: want nothing, since Fairshare does not enforce it here, got 1`},
+		{with(`"customers": [{"user_id": "c"}, {"user_id": "c"}]`), `customers[1].user_id: want an id that no other entry has, got that of customers[0]`},
+		{with(`"budgets": [{"max_budget": 1}]`), `budgets[0].budget_id: want an id, got nothing`},
+		{with(`"budgets": [{"budget_id": "b"}, {"budget_id": "b"}]`), `budgets[1].budget_id: want an id that no other entry has, got that of budgets[0]`},
 	} {
 		p, err := Parse([]byte(c.config), vars)
 		if err == nil {
@@ -351,13 +488,23 @@ func TestUpstreams(t *testing.T) {
 		{`"model": "openai/x", "api_base": "HTTP://h:80"`, Deployment{ProviderModel: "x", Provider: "openai", Upstream: "h", PathPrefix: "/v1"}},
 		{`"model": "openai/x", "api_base": "http://h:443/v1"`, Deployment{ProviderModel: "x", Provider: "openai", Upstream: "h:443", PathPrefix: "/v1"}},
 
+		// Azure's v1 API, from all that people write to reach the older one.
+		{`"model": "azure/my", "api_key": "k", "api_base": "https://x.openai.azure.com"`, Deployment{ProviderModel: "my", Provider: "azure", Upstream: "x.openai.azure.com", PathPrefix: "/openai/v1", TLS: true, APIKey: "k"}},
+		{`"model": "azure/my", "api_key": "k", "api_base": "https://x.openai.azure.com/"`, Deployment{ProviderModel: "my", Provider: "azure", Upstream: "x.openai.azure.com", PathPrefix: "/openai/v1", TLS: true, APIKey: "k"}},
+		{`"model": "azure/my", "api_key": "k", "api_base": "https://x.openai.azure.com/openai/v1/"`, Deployment{ProviderModel: "my", Provider: "azure", Upstream: "x.openai.azure.com", PathPrefix: "/openai/v1", TLS: true, APIKey: "k"}},
+		{`"model": "azure/my", "api_key": "k", "api_base": "https://x.openai.azure.com/openai/deployments/my/chat/completions"`, Deployment{ProviderModel: "my", Provider: "azure", Upstream: "x.openai.azure.com", PathPrefix: "/openai/v1", TLS: true, APIKey: "k"}},
+		{`"model": "azure/my", "api_key": "k", "api_base": "http://gateway:8080/eu/openai"`, Deployment{ProviderModel: "my", Provider: "azure", Upstream: "gateway:8080", PathPrefix: "/eu/openai/v1", APIKey: "k"}},
+		{`"model": "azure/my", "mock_response": ""`, Deployment{ProviderModel: "my", Provider: "azure", IsMock: true}},
+
 		// A mock needs no provider that Fairshare could call, and no key.
 		{`"model": "anthropic/claude", "mock_response": "hi", "api_key": "os.environ/UNSET"`, Deployment{ProviderModel: "claude", Provider: "anthropic", Mock: "hi", IsMock: true}},
 		{`"model": "fake", "mock_response": ""`, Deployment{ProviderModel: "fake", Provider: "openai", Upstream: "api.openai.com", PathPrefix: "/v1", TLS: true, IsMock: true}},
 	} {
 		p := mustParse(t, `{"model_list": [{"model_name": "m", "litellm_params": {`+c.params+`}}]}`)
 		c.want.Weight = 1
-		if got := p.Models[0].Deployments[0]; got != c.want {
+		got := p.Models[0].Deployments[0]
+		got.Price, got.Priced = price.Price{}, false // TestPrices looks at these
+		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.params, got, c.want)
 		}
 		const missing = "is not set: calls to this deployment answer an error"
@@ -497,7 +644,7 @@ func TestSettings(t *testing.T) {
 	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries {
 		t.Errorf("fairshare settings set: %+v", p)
 	}
-	if !p.HasMasterKey || p.DemoMasterKey || p.MasterKey != hashOf("sk-master") {
+	if !p.HasMasterKey || p.DemoMasterKey || p.MasterKey != tenant.Hash("sk-master") {
 		t.Error("the master key is not that of the variable")
 	}
 	for path, want := range map[string]bool{
@@ -516,33 +663,9 @@ func TestMasterKeyFromTheVariableOfLiteLLM(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.HasMasterKey != (want != "") || p.HasMasterKey && p.MasterKey != hashOf(want) || p.DemoMasterKey != (want == "sk-1234") {
+		if p.HasMasterKey != (want != "") || p.HasMasterKey && p.MasterKey != tenant.Hash(want) || p.DemoMasterKey != (want == "sk-1234") {
 			t.Errorf("variable %q: has %v, demo %v", value, p.HasMasterKey, p.DemoMasterKey)
 		}
-	}
-}
-
-func TestVirtualKeys(t *testing.T) {
-	// printf %s sk-alice | sha256sum
-	const alice = "099295a3784e1bd368dc348843a7398c1931b6b8ec2504c73e91ed2040bdc46c"
-	h := hashOf("sk-bob")
-	list := `[{"key": "os.environ/ALICE_KEY", "key_alias": "alice", "user_id": "u", "team_id": "t", "models": ["m"],
-		"metadata": {"priority": "prod", "anything": 1}, "expires": "2026-12-31T23:59:59+01:00"},
-		{"key_sha256": "` + hex.EncodeToString(h[:]) + `", "blocked": true}]`
-	want := []VirtualKey{
-		{Hash: hashOf("sk-alice"), Alias: "alice", UserID: "u", TeamID: "t", Models: []string{"m"}, Priority: "prod", Expires: 1798757999},
-		{Hash: hashOf("sk-bob"), Blocked: true},
-	}
-	for _, config := range []string{
-		with(`"virtual_keys": ` + list),
-		with(`"general_settings": {"virtual_keys": ` + list + `}`),
-	} {
-		if p := mustParse(t, config); !reflect.DeepEqual(p.VirtualKeys, want) {
-			t.Errorf("VirtualKeys = %+v, want %+v", p.VirtualKeys, want)
-		}
-	}
-	if got := hex.EncodeToString(want[0].Hash[:]); got != alice {
-		t.Errorf("the hash of sk-alice is %s, want %s", got, alice)
 	}
 }
 
@@ -563,11 +686,19 @@ func TestWarnings(t *testing.T) {
 			},
 		},
 		{
-			with(`"general_settings": {"master_key": "sk-own", "max_parallel_requests": 9}, "litellm_settings": {"callbacks": ["prometheus", "dynamic_rate_limiter"]}`),
+			with(`"general_settings": {"master_key": "sk-own", "max_parallel_requests": 9}, "litellm_settings": {"callbacks": ["langfuse", "prometheus", "dynamic_rate_limiter"]}`),
 			[]string{
 				"general_settings.master_key: is in the configuration itself, which Envoy's /config_dump shows: use os.environ/LITELLM_MASTER_KEY",
-				`litellm_settings.callbacks[0]: "prometheus" is ignored: Fairshare has dynamic_rate_limiter and dynamic_rate_limiter_v3`,
+				`litellm_settings.callbacks[0]: "langfuse" is ignored: Fairshare has dynamic_rate_limiter and dynamic_rate_limiter_v3`,
 				"general_settings.max_parallel_requests: is not enforced yet",
+			},
+		},
+		{ // What would limit somebody is told of while it does not, and what is enforced is not.
+			with(`"litellm_settings": {"callbacks": "dynamic_rate_limiter", "max_budget": 1, "max_end_user_budget": 1, "max_internal_user_budget": 1,
+				"default_internal_user_params": {"max_budget": 1}, "success_callback": ["prometheus"]}`),
+			[]string{
+				noMaster, "litellm_settings.default_internal_user_params: is not enforced yet",
+				"litellm_settings.max_internal_user_budget: is not enforced yet",
 			},
 		},
 		{
@@ -583,19 +714,11 @@ func TestWarnings(t *testing.T) {
 			[]string{noMaster, `litellm_settings.callbacks: both limiters are named: dynamic_rate_limiter_v3 is used`},
 		},
 		{
-			with(`"fairshare_settings": {"pass_through_paths": ["/*"]}, "guardrails": [], "virtual_key": [], "environment_variables": {}, "router_settings": {"model_group_alias": {"x": "m"}}`),
+			with(`"fairshare_settings": {"pass_through_paths": ["/*"]}, "guardrails": [], "virtual_key": [], "teams": [], "environment_variables": {}, "router_settings": {"model_group_alias": {"x": "m"}}`),
 			[]string{
 				noMaster, unlimited,
 				"fairshare_settings.pass_through_paths[0]: lets every unknown path past the limits",
 				"router_settings.model_group_alias: is not enforced yet", "guardrails: is not read", "virtual_key: is not read",
-			},
-		},
-		{
-			with(`"litellm_settings": {"callbacks": "dynamic_rate_limiter"}, "virtual_keys": [{"key": "os.environ/ALICE_KEY", "models": ["m", "gpt*", "all-team-models", "n"], "metadata": {"priority": "prod"}}]`),
-			[]string{
-				noMaster,
-				`virtual_keys[0].models[3]: "n" is no model and no access group: it grants nothing`,
-				`virtual_keys[0].metadata.priority: "prod" is not in litellm_settings.priority_reservation`,
 			},
 		},
 	} {

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"fairshare/plugin/document"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -55,16 +57,61 @@ func checkParse(t *testing.T, raw []byte) (*Policy, error) {
 				}
 			}
 		}
+		checkSubjects(t, p)
 	}
 	for _, line := range lines {
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 }) || !utf8.ValidString(line) {
 			t.Fatalf("not a plain line: %q", line)
 		}
-		if strings.Contains(line, "sk-alice") || strings.Contains(line, "sk-real") {
+		if strings.Contains(line, "sk-alice") || strings.Contains(line, "sk-real") || strings.Contains(line, "secret-team") {
 			t.Fatalf("shows a key: %q", line)
 		}
 	}
 	return p, err
+}
+
+// checkSubjects fails if somebody is declared twice, or is not what a Directory takes.
+func checkSubjects(t *testing.T, p *Policy) {
+	t.Helper()
+	type identity struct {
+		kind tenant.Kind
+		id   string
+	}
+	ids, aliases := make(map[identity]bool), make(map[string]bool)
+	team := ""
+	for i, s := range p.Subjects {
+		id := identity{s.Kind, s.ID}
+		if ids[id] || s.ID == "" || !s.Declared || s.Created != 0 || i > 0 && order(s) < order(p.Subjects[i-1]) {
+			t.Fatalf("subject %d is %+v", i, s)
+		}
+		ids[id] = true
+		switch s.Kind {
+		case tenant.Key:
+			if s.ID != tenant.Token(&s.Hash) || s.Line != quota.KeyID(&s.Hash) || p.HasMasterKey && s.Hash == p.MasterKey || s.Alias != "" && aliases[s.Alias] {
+				t.Fatalf("key %d is %+v", i, s)
+			}
+			aliases[s.Alias] = true
+		case tenant.Team:
+			team = s.ID
+		case tenant.Member:
+			if s.TeamID != team || s.ID != tenant.MemberID(team, s.UserID) {
+				t.Fatalf("member %d of %q is %+v", i, team, s)
+			}
+		}
+		for _, c := range []quota.Cap{s.Limits.Budget, s.Limits.Soft, s.Limits.TPM, s.Limits.RPM, s.Limits.Parallel, p.Proxy.Budget, p.EndUser.Budget} {
+			if c.Max < 0 || !c.Limited && c.Max != 0 {
+				t.Fatalf("a limit of %+v", c)
+			}
+		}
+	}
+}
+
+// order puts members with their team.
+func order(s *tenant.Subject) tenant.Kind {
+	if s.Kind == tenant.Member {
+		return tenant.Team
+	}
+	return s.Kind
 }
 
 // sameAnswer fails unless two forms of one configuration have one answer.
@@ -90,6 +137,16 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything))
 	f.Add(encodeStruct(tree, nil))
 	f.Add([]byte(with(`"litellm_settings": {"priority_reservation": {"a\u00e9\ud83d": 1e-9}}`)))
+	for _, rolls := range []string{
+		`"virtual_keys": [{"key": "os.environ/ALICE_KEY", "team_id": "os.environ/TEAM", "max_budget": "os.environ/BUDGET", "metadata": {"b": [1e30, {}], "a": null}}]`,
+		`"teams": [{"team_id": "t", "members": [{"user_id": "u"}, {"user_id": "v"}]}], "users": [{"user_id": "u", "model_rpm_limit": {"m": "1"}}]`,
+		`"customers": [{"user_id": "c", "budget_id": "b"}], "budgets": [{"budget_id": "b", "model_max_budget": {"m": {"time_period": "1d"}}}]`,
+		`"litellm_settings": {"max_budget": 0, "budget_duration": "30d", "timezone": "Europe/Berlin", "budget_reset_time": "08:30"}`,
+		`"general_settings": {"user_header_mappings": {"header_name": "x", "litellm_user_role": "customer"}}, "fairshare_settings": {"unpriced_models": {"input": 0, "output": 1}}`,
+	} {
+		f.Add([]byte(with(rolls)))
+	}
+	f.Add([]byte(withParams(`"input_cost_per_token": 1e-6, "output_cost_per_token_above_128k_tokens": "2e-6"`)))
 	f.Add([]byte("{\"a\":[1,-0.5e+3,true,false,null,\"\\ud83d\\ude00\"]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		p, err := checkParse(t, raw)

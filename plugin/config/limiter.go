@@ -69,7 +69,7 @@ func (r *reading) callbacks(at place) (byKeys, byPriority bool) {
 			byKeys = true
 		case name == "dynamic_rate_limiter_v3":
 			byPriority = true
-		case ok && name != "":
+		case ok && name != "" && name != "prometheus": // metrics are always there
 			r.warn(it.path, document.Quote(name)+" is ignored: Fairshare has dynamic_rate_limiter and dynamic_rate_limiter_v3")
 		}
 	}

@@ -44,6 +44,10 @@ func (r *reading) models(p *Policy, at place) {
 			groups = append(groups, nil)
 		}
 		m := &p.Models[i]
+		priceless := func(d Deployment) bool { return !d.Priced }
+		if priceless(deployment) && !slices.ContainsFunc(m.Deployments, priceless) {
+			r.unpriced = append(r.unpriced, entry.in("litellm_params").in("model").path)
+		}
 		m.Deployments = append(m.Deployments, deployment)
 		groups[i] = append(groups[i], said)
 		if said.tpm.ok {
@@ -110,12 +114,16 @@ func (r *reading) deployment(entry place) (Deployment, terms) {
 		at.fail("a provider that Fairshare knows before the \"/\", such as \"openai/<model>\" with api_base")
 	}
 	own, hasOwn := parseBase(known.base)
-	upstream := r.upstream(params.in("api_base"), own, hasOwn || d.IsMock)
+	upstream := r.upstream(params.in("api_base"), d.Provider, own, hasOwn || d.IsMock)
+	if version := params.in("api_version"); d.Provider == azure && !d.IsMock && version.there() {
+		r.warn(version.path, "is not used: Azure is asked by its v1 API")
+	}
 	d.Upstream, d.PathPrefix, d.TLS = upstream.host, upstream.prefix, upstream.tls
 	if !hasOwn || upstream.host != own.host {
 		known.keyVar = "" // a provider's key is for that provider only
 	}
 	r.credential(&d, params.in("api_key"), known.keyVar)
+	r.price(&d, params, info)
 
 	const (
 		tokens   = "a whole number of tokens a minute, 0 to 1e12"
@@ -143,9 +151,9 @@ func perMinute(want string, places ...place) term {
 	return t
 }
 
-// upstream reads api_base. own is the provider's; a place at its host without a path
-// has its path.
-func (r *reading) upstream(at place, own base, optional bool) base {
+// upstream reads api_base. own is the provider's, and a place at its host without a path
+// has its path; optional reports that there need not be another.
+func (r *reading) upstream(at place, provider string, own base, optional bool) base {
 	const want = `an api_base such as "http://127.0.0.1:8000/v1", without user, query or fragment`
 	s, ok := at.text()
 	if !ok {
@@ -162,7 +170,13 @@ func (r *reading) upstream(at place, own base, optional bool) base {
 		at.fail(want)
 		return base{}
 	}
-	if b.host == own.host && strings.Count(s, "/") == 2 {
+	pathless := strings.Count(s, "/") == 2
+	switch {
+	case pathless && provider == azure:
+		b.prefix = azurePath("")
+	case provider == azure:
+		b.prefix = azurePath(b.prefix)
+	case pathless && b.host == own.host:
 		b.prefix = own.prefix
 	}
 	return b

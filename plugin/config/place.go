@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
 	"math"
 	"slices"
 	"strconv"
@@ -12,15 +11,40 @@ import (
 
 // A reading is one pass over a document. Its first error sticks: what is read after
 // it has no effect, so the callers need not look after each step. Members are looked
-// up in the order of the code, not of the document, so that equal configurations give
-// equal errors and warnings whatever order their members came in.
+// up in the order of the code, or of their names, so that equal configurations give
+// equal policies, errors and warnings whatever order their members came in.
 type reading struct {
 	tree     document.Tree
 	env      func(name string) (string, bool)
 	err      *Error
 	warnings []string
+	held     []held
+	// unpriced are the paths of models, the first of each group, that have no price.
+	unpriced []string
 	// seen, if not nil, is told the path of every setting that is looked at.
 	seen func(path string)
+}
+
+// sorted gives a tree whose objects have their members in the order of their names.
+func sorted(t document.Tree) document.Tree {
+	var members []int
+	for n := range t {
+		if t[n].Kind != document.Object {
+			continue
+		}
+		members = members[:0]
+		for i := t[n].First; i != 0; i = t[i].Next {
+			members = append(members, i)
+		}
+		slices.SortFunc(members, func(a, b int) int { return strings.Compare(t[a].Key, t[b].Key) })
+		next := &t[n].First
+		for _, i := range members {
+			*next = i
+			next = &t[i].Next
+		}
+		*next = 0
+	}
+	return t
 }
 
 func (r *reading) fail(path, want, got string) {
@@ -90,7 +114,7 @@ func (p place) in(name string) place {
 	return place{p.r, path, absent}
 }
 
-// members gives all members of an object, sorted by name, with their names.
+// members gives all members of an object, in the order of their names, with the names.
 func (p place) members() (members []place, names []string) {
 	if !p.there() {
 		return nil, nil
@@ -99,14 +123,7 @@ func (p place) members() (members []place, names []string) {
 		p.fail("an object")
 		return nil, nil
 	}
-	var order []int
 	for i := p.node().First; i != 0; i = p.r.tree[i].Next {
-		order = append(order, i)
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return strings.Compare(p.r.tree[a].Key, p.r.tree[b].Key)
-	})
-	for _, i := range order {
 		names = append(names, p.r.tree[i].Key)
 		members = append(members, p.at(document.Member(p.path, p.r.tree[i].Key), i))
 	}
@@ -129,13 +146,14 @@ func (p place) items() []place {
 	return items
 }
 
-// only fails if an object has a member that Fields does not list below pattern.
-func (p place) only(pattern string) {
-	known := below(pattern)
+// only fails if an object has a member that is not among known, names with blanks
+// between them.
+func (p place) only(known string) {
+	allowed := strings.Fields(known)
 	members, names := p.members()
 	for i, m := range members {
-		if !slices.Contains(known, names[i]) {
-			p.r.fail(m.path, "one of "+strings.Join(known, ", "), "a setting that does not exist")
+		if !slices.Contains(allowed, names[i]) {
+			p.r.fail(m.path, "one of "+strings.Join(allowed, ", "), "a setting that does not exist")
 		}
 	}
 }
@@ -310,14 +328,17 @@ func (p place) hash() (h [32]byte, ok bool) {
 	return h, ok
 }
 
-func hashOf(key string) [32]byte { return sha256.Sum256([]byte(key)) }
-
 // describe says what is here, for an error. What a variable holds is not shown.
 func (p place) describe() string {
 	if !p.there() {
 		return "nothing"
 	}
 	n := p.node()
+	for _, h := range p.r.held {
+		if h.n == p.n {
+			return "what variable " + printable(h.variable) + " holds"
+		}
+	}
 	switch n.Kind {
 	case document.Text:
 		if name, ok := p.variableName(); ok {

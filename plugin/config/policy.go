@@ -1,5 +1,11 @@
 package config
 
+import (
+	"fairshare/plugin/period"
+	"fairshare/plugin/price"
+	"fairshare/plugin/tenant"
+)
+
 // A Policy is everything Fairshare was told: who may ask, for which models, and how
 // a model's capacity is shared. It comes from Parse, is never changed afterwards and
 // may be read by any number of exchanges; a new configuration is a new Policy.
@@ -32,9 +38,41 @@ type Policy struct {
 	// SaturationTTL is how many seconds LiteLLM may reuse a measured saturation.
 	SaturationTTL int64
 
-	// VirtualKeys are the keys declared in the configuration, in its order.
-	// Hashes and aliases are unique, and no hash is the master key's.
-	VirtualKeys []VirtualKey
+	// Subjects are what the configuration declares: virtual keys, users, teams each
+	// before its members, customers and budgets, those of a kind in its order. All are
+	// Declared, and made at no known time. IDs are unique in their kind, aliases among
+	// keys, and no key is the master key.
+	Subjects []*tenant.Subject
+	// Proxy has the budget of all requests together and its period
+	// (litellm_settings.max_budget, budget_duration).
+	Proxy tenant.Limits
+	// EndUser has the budget of each end user that has none of its own: that of the
+	// Budget called EndUserBudgetID if it is not empty and there is one, and otherwise
+	// EndUser, which is never reset.
+	EndUser         tenant.Limits
+	EndUserBudgetID string
+	// Calendar says when days, weeks and months of budgets begin.
+	Calendar period.Calendar
+	// BudgetStatus is the HTTP status of a refusal by a budget, 400 to 499; 0 leaves it
+	// to ErrorFormat.
+	BudgetStatus int
+	// UserBudgetOnTeamKeys reports that a user's budget also holds for those of its
+	// keys that belong to a team.
+	UserBudgetOnTeamKeys bool
+	// EnforceUser reports that a request must name its end user.
+	EnforceUser bool
+	// UserHeaders are headers, in lower case, that name the end user. The first that a
+	// request has counts, before the body's user.
+	UserHeaders []string
+	// Unpriced says what a request costs whose deployment is not Priced; UnpricedPrice
+	// is its price with UnpricedDefault.
+	Unpriced      Unpriced
+	UnpricedPrice price.Price
+	// SlidingWindow reports that limits a minute hold for any 60 seconds, and not for
+	// clock minutes.
+	SlidingWindow bool
+	// OpenMetrics reports that anybody may read the metrics, without the master key.
+	OpenMetrics bool
 
 	ErrorFormat ErrorFormat
 	// MaxBodyBytes is the largest request body accepted, 1 KiB to 1 GiB.
@@ -155,6 +193,18 @@ func (h HostKind) String() string { return hostKinds[h] }
 
 var hostKinds = []string{"auto", "envoy", "istio", "kong", "apisix"}
 
+// Unpriced is what becomes of requests to a model that has no price.
+type Unpriced uint8
+
+const (
+	// UnpricedRefuse refuses those that some budget would have to pay for.
+	UnpricedRefuse Unpriced = iota
+	// UnpricedZero serves them free.
+	UnpricedZero
+	// UnpricedDefault charges Policy.UnpricedPrice.
+	UnpricedDefault
+)
+
 // A Model is a model group: all entries of model_list with one model_name.
 type Model struct {
 	// Name is what callers ask for.
@@ -196,6 +246,9 @@ type Deployment struct {
 	// Weight is this deployment's part among its group's, 0 or more; a group has at
 	// least one above 0. Weights of different groups are in different units.
 	Weight int64
+	// Price is what its tokens cost, if Priced; otherwise Policy.Unpriced says.
+	Price  price.Price
+	Priced bool
 }
 
 // A Priority is one member of litellm_settings.priority_reservation.
@@ -231,20 +284,4 @@ func (p Priority) Fraction(m *Model) float64 {
 		f /= float64(m.TPM)
 	}
 	return min(f, 1)
-}
-
-// A VirtualKey is a caller's key that the configuration declares.
-type VirtualKey struct {
-	// Hash is the SHA-256 of the key; the key itself is not kept.
-	Hash   [32]byte
-	Alias  string
-	UserID string
-	TeamID string
-	// Models are names, access groups or wildcards; none means every model.
-	Models []string
-	// Priority is metadata.priority, empty if there is none.
-	Priority string
-	Blocked  bool
-	// Expires is in seconds since 1970; 0 means never.
-	Expires int64
 }

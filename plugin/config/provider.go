@@ -17,6 +17,7 @@ type provider struct {
 // providers that speak OpenAI's dialect; bases and variables are those of LiteLLM's
 // litellm/llms/ and of the providers' own documents.
 var providers = []provider{
+	{azure, "", ""},
 	{"cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"},
 	{"custom_openai", "", ""},
 	{"deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY"},
@@ -41,9 +42,22 @@ var providers = []provider{
 	{"xai", "https://api.x.ai/v1", "XAI_API_KEY"},
 }
 
+// azure is Azure OpenAI, which speaks OpenAI's dialect below /openai/v1: the model is
+// the name of the deployment there, the credential goes where OpenAI's does, and no
+// version is asked for. (learn.microsoft.com, "Azure OpenAI v1 API". LiteLLM asks the
+// older API unless api_version is v1.)
+const azure = "azure"
+
+// azurePath gives the way to that API from an api_base's path, which may lead to the
+// resource, to the API or to one of the older API's deployments.
+func azurePath(path string) string {
+	before, _, _ := strings.Cut(path+"/", "/openai/")
+	return strings.TrimRight(before, "/") + "/openai/v1"
+}
+
 // otherDialects are LiteLLM's names of providers whose API is not OpenAI's.
 var otherDialects = []string{
-	"ai21", "anthropic", "azure", "azure_ai", "azure_text", "bedrock", "cloudflare", "cohere", "cohere_chat",
+	"ai21", "anthropic", "azure_ai", "azure_text", "bedrock", "cloudflare", "cohere", "cohere_chat",
 	"databricks", "gemini", "huggingface", "nlp_cloud", "oci", "petals", "predibase", "replicate", "sagemaker",
 	"sagemaker_chat", "snowflake", "text-completion-openai", "triton", "vertex_ai", "vertex_ai_beta", "watsonx",
 }

@@ -18,9 +18,10 @@ var limitNames = [...]string{
 }
 
 // setLimits keeps what the answer will tell of the limits: the model group's,
-// what of it is left for this caller, and when the minute is over.
+// what of it is left for this caller, and when the minute is over; then the
+// tenants'.
 func (x *Exchange) setLimits(v *quota.Verdict) {
-	x.nlimit = 0
+	x.told = x.told[:0]
 	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
 		if !room.Limited {
@@ -31,11 +32,14 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 			limit = x.group.tpm
 		}
 		names := limitNames[3*i : 3*i+3]
-		x.limits[x.nlimit] = [2]string{names[0], limit}
-		x.limits[x.nlimit+1] = [2]string{names[1], strconv.FormatInt(room.Caller, 10)}
-		x.limits[x.nlimit+2] = [2]string{names[2], reset}
-		x.nlimit += 3
+		x.told = append(
+			x.told,
+			[2]string{names[0], limit},
+			[2]string{names[1], strconv.FormatInt(room.Caller, 10)},
+			[2]string{names[2], reset},
+		)
 	}
+	x.tellMeters(v)
 }
 
 // resets are the texts of "37s" and the like, made once each.
@@ -63,19 +67,14 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 		active = strconv.FormatInt(v.Active, 10)
 	}
 	n := strconv.FormatInt(room.Caller, 10)
-	message := "Key=" + tenant.Token(&x.key.Hash) + " over available " + what + "=" + n +
+	message := "Key=" + x.caller.key.ID + " over available " + what + "=" + n +
 		". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	x.headers = x.headers[:0]
 	if v.RetryMS != quota.Never {
 		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
 	}
-	// An OpenAI client would sleep as long as Retry-After says and try again
-	// by itself, so that its user meets a minute of silence instead of the
-	// documents' error.
-	if v.RetryMS == quota.Never || !x.gateway.policy.ClientRetries {
-		x.headers = append(x.headers, [2]string{"x-should-retry", "false"})
-	}
-	x.headers = append(x.headers, x.limits[:x.nlimit]...)
+	x.forbidRetry(v.RetryMS)
+	x.headers = append(x.headers, x.told...)
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {
 		e = llm.ErrorBody{Message: message, Type: "throttling_error", Code: 429}
@@ -89,7 +88,7 @@ func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
 	x.gateway.worker.count(m, 1)
 	e.CodeText = x.gateway.policy.ErrorFormat == config.LiteLLM
 	x.body = e.Append(x.body[:0])
-	x.state = passing
+	x.recordRefusal(status, m)
 	return x.send(status, "application/json")
 }
 
@@ -127,22 +126,14 @@ func (x *Exchange) send(status int, contentType string) Decision {
 
 func (x *Exchange) answerModels() Decision {
 	var names []string
+	c := x.caller
 	for i := range x.gateway.groups {
-		if m := x.gateway.groups[i].model; x.key.MayUse(m) {
-			names = append(names, m.Name)
+		gr := &x.gateway.groups[i]
+		if _, ok := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); ok {
+			names = append(names, gr.model.Name)
 		}
 	}
 	return x.answer(200, llm.AppendModels(x.body[:0], names))
-}
-
-// pathOf is a route's path, for messages.
-func pathOf(r route) string {
-	for i := range endpoints {
-		if endpoints[i].route == r {
-			return endpoints[i].path
-		}
-	}
-	return ""
 }
 
 // stamp prints ms since 1970 as Python prints a datetime.

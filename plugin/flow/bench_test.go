@@ -1,10 +1,14 @@
 package flow
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"fairshare/plugin/config"
 	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+	"fairshare/plugin/unit"
 )
 
 // memory is the host of one worker, all in this process.
@@ -50,7 +54,8 @@ func gateway(t testing.TB, text string) (*Gateway, *memory) {
 }
 
 const upstreamConfig = `{"model_list":[{"model_name":"local-model","litellm_params":{"model":"openai/local-model",
- "api_base":"http://127.0.0.1:8000/v1","api_key":"none","rpm":1000000000,"tpm":100000000000}}],
+ "api_base":"http://127.0.0.1:8000/v1","api_key":"none","rpm":1000000000,"tpm":100000000000,
+ "input_cost_per_token":1e-6,"output_cost_per_token":2e-6}}],
  "litellm_settings":{"callbacks":["dynamic_rate_limiter"]},"general_settings":{"master_key":"sk-1234"}}`
 
 var (
@@ -85,5 +90,52 @@ func BenchmarkExchange(b *testing.B) {
 		x.ResponseBody(now, answerBody, true)
 		x.Done(now)
 		m.queue = m.queue[:0]
+	}
+}
+
+// BenchmarkTenants is the same for keys of teams with a budget and limits each,
+// chosen at random: ten keys of one team, and 100,000 of 10,000.
+func BenchmarkTenants(b *testing.B) {
+	for _, keys := range []int{10, 100_000} {
+		b.Run(strconv.Itoa(keys)+"keys", func(b *testing.B) {
+			g, m := gateway(b, upstreamConfig)
+			limits := tenant.Limits{
+				Budget: quota.Cap{Limited: true, Max: int64(1_000_000 * unit.USD)},
+				RPM:    quota.Cap{Limited: true, Max: 1e12}, TPM: quota.Cap{Limited: true, Max: 1e12},
+			}
+			secrets := make([]string, keys)
+			for i := range keys {
+				team := "team-" + strconv.Itoa(i/10)
+				if i%10 == 0 {
+					if got := g.tenants.Add(&tenant.Subject{Kind: tenant.Team, ID: team, Limits: limits}); got != tenant.Added {
+						b.Fatal(got)
+					}
+				}
+				secrets[i] = "sk-key-of-the-benchmark-" + strconv.Itoa(i)
+				hash := tenant.Hash(secrets[i])
+				k := tenant.NewKey(&hash)
+				k.TeamID, k.Limits, k.Alias = team, limits, "alias-"+strconv.Itoa(i)
+				if got := g.tenants.Add(k); got != tenant.Added {
+					b.Fatal(got)
+				}
+			}
+			rng := rand.New(rand.NewPCG(1, 2))
+			headers := append([][2]string(nil), askHeaders...)
+			b.ReportAllocs()
+			now := int64(1_000_000_000_000)
+			for b.Loop() {
+				headers[5][1] = "Bearer " + secrets[rng.IntN(keys)]
+				x := g.Open()
+				x.RequestHeaders(now, headers, false)
+				if d := x.RequestBody(now, askBody); d.Reply != nil {
+					b.Fatal(string(d.Reply.Body))
+				}
+				x.ResponseHeaders(now, answerHeaders, false)
+				x.ResponseBody(now, answerBody, true)
+				x.Done(now)
+				m.queue = m.queue[:0]
+				now += 6_000 // ten of them are active in a minute
+			}
+		})
 	}
 }

@@ -2,11 +2,12 @@ package flow
 
 import (
 	"strconv"
+	"strings"
 
 	"fairshare/plugin/admin"
+	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
-	"fairshare/plugin/tenant"
 	"fairshare/plugin/unit"
 )
 
@@ -28,8 +29,10 @@ type Exchange struct {
 	gateway *Gateway
 	state   state
 	route   route
-	path    string // as the client wrote it, if it is an endpoint's without a query
-	key     *tenant.Key
+	path    string      // as the client wrote it, if it is an endpoint's without a query
+	office  admin.Route // of the management API
+	query   string
+	caller  *caller
 	group   *group
 	chosen  *target
 	hold    quota.Hold
@@ -38,8 +41,14 @@ type Exchange struct {
 	watched bool // watch can read the answer
 	early   bool // the headers went upstream before the body was there
 
-	limits [6][2]string // x-ratelimit-*, for the answer
-	nlimit int
+	// Whom the request is held on, in the order of meters.
+	metered  [quota.MaxMeters]*metered
+	meters   [quota.MaxMeters]*quota.Meter
+	nmetered int
+	endUser  string
+	customer metered // the end user's, if anything is known of him
+
+	told [][2]string // limits and money, for the answer
 
 	present  [numCredentials]bool // credential headers that the client sent
 	encoding bool                 // the client sent accept-encoding
@@ -85,6 +94,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	}
 	e := find(r.path)
 	if e == nil {
+		e = x.findOffice(&r)
+	}
+	if e == nil {
 		if plain(r.path) && x.gateway.policy.PassesThrough(r.path) {
 			x.route = passThrough
 			x.dropInternal()
@@ -103,6 +115,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	if e.route == alive {
 		return x.answer(200, append(x.body[:0], `"I'm alive!"`...))
 	}
+	if e.route == showMetrics && x.gateway.policy.OpenMetrics {
+		return x.answerMetrics(now)
+	}
 	if d := x.identify(now, &r); d != nil {
 		return *d
 	}
@@ -111,7 +126,17 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.answerModels()
 	case showShares:
 		return x.answerShares(now, r.query)
+	case showMetrics:
+		return x.answerMetrics(now)
+	case manage:
+		if x.office.Method == "GET" {
+			x.query = r.query
+			return x.manage(now, nil)
+		}
+		x.query = strings.Clone(r.query) // headers are gone when the body is there
 	}
+	x.endUser = r.endUser
+
 	if r.length > int64(x.gateway.policy.MaxBodyBytes) {
 		return x.tooLarge()
 	}
@@ -149,10 +174,10 @@ func (x *Exchange) RequestBody(now int64, body []byte) Decision {
 		return x.tooLarge()
 	}
 	switch x.route {
-	case chatCompletions:
-		return x.chat(now, body)
-	case generateKey:
-		return x.generate(now, body)
+	case chatCompletions, embeddings:
+		return x.infer(now, body)
+	case manage:
+		return x.manage(now, body)
 	}
 	return Decision{}
 }
@@ -160,29 +185,19 @@ func (x *Exchange) RequestBody(now int64, body []byte) Decision {
 // Reading reports whether the exchange waits for the request's body.
 func (x *Exchange) Reading() bool { return x.state == reading }
 
-func (x *Exchange) generate(now int64, body []byte) Decision {
-	var random [16]byte
-	if !x.gateway.worker.host.Random(random[:]) {
-		return x.fail(noRandomness)
+// infer runs a request for a model from its body to the upstream or a mock.
+func (x *Exchange) infer(now int64, body []byte) Decision {
+	parse := llm.ParseAsk
+	if x.route == embeddings {
+		parse = llm.ParseEmbeddingAsk
 	}
-	out, refusal := admin.Generate(x.gateway.keys, now, &random, body, x.body[:0])
-	if refusal != nil {
-		return x.refuse(refusal.Status, llm.ErrorBody{
-			Message: refusal.Message, Type: refusal.Type, Param: refusal.Param, Code: refusal.Status,
-		}, BadRequests)
-	}
-	return x.answer(200, out)
-}
-
-// chat runs a chat completion from its body to the upstream or a mock.
-func (x *Exchange) chat(now int64, body []byte) Decision {
-	ask, fault := llm.ParseAsk(body)
+	ask, fault := parse(body)
 	if fault != nil {
 		return x.refuse(400, llm.ErrorBody{Message: fault.Message, Type: "invalid_request_error", Param: fault.Param, Code: 400}, BadRequests)
 	}
 	x.ask = ask
 	g := x.gateway
-	at, ok := g.index[ask.Model]
+	at, ok := g.index[x.caller.resolve(ask.Model)]
 	if !ok {
 		return x.refuse(400, llm.ErrorBody{
 			Message: "litellm.BadRequestError: You passed in model=" + clip(ask.Model) + ". There are no healthy deployments for this model",
@@ -190,30 +205,34 @@ func (x *Exchange) chat(now int64, body []byte) Decision {
 		}, BadRequests)
 	}
 	x.group = &g.groups[at]
-	if !x.key.MayUse(x.group.model) {
-		return x.refuse(403, llm.ErrorBody{
-			Message: "The requested model '" + clip(ask.Model) + "' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
-			Type:    "key_model_access_denied", Param: "model", Code: 403,
-		}, Unauthorised)
+	if d := x.authorise(); d != nil {
+		return *d
+	}
+	if x.endUser == "" {
+		x.endUser = ask.User
+	}
+	if x.endUser == "" && g.policy.EnforceUser {
+		return x.refuseKey("'user' param not passed in. 'enforce_user_param'=True", "auth_error")
+	}
+	if x.gather(now) != quota.OK {
+		return x.fail(keyStoreFailed)
+	}
+	if d := x.authoriseCustomer(); d != nil {
+		return *d
 	}
 	x.chosen = x.group.next()
-	if x.early && !x.chosen.IsMock && !g.reaches(x.chosen) {
-		return x.refuse(500, llm.ErrorBody{
-			Message: "model " + clip(ask.Model) + " has another upstream than the first, and this proxy sends headers before the body names the model",
-			Type:    "internal_server_error", Code: 500,
-		}, BadRequests)
+	if d := x.unservable(); d != nil {
+		return *d
 	}
-	if x.chosen.MissingKey != "" && !x.chosen.IsMock {
-		return x.refuse(500, llm.ErrorBody{
-			Message: "model " + clip(ask.Model) + " has no credential: the gateway's environment variable " + x.chosen.MissingKey + " is not set",
-			Type:    "internal_server_error", Code: 500,
-		}, BadRequests)
-	}
-	claim := g.claim(x.group, x.key)
+	claim := g.claim(x.group, x.caller)
 	claim.Ask = quota.Ask{
 		TextBytes: ask.TextBytes,
 		MaxOutput: times(ask.MaxOutput, ask.Choices),
 		Capped:    ask.Capped,
+	}
+	claim.Meters = x.meters[:x.nmetered]
+	if x.chosen.price != nil {
+		claim.Price = x.chosen.price
 	}
 	if x.chosen.IsMock {
 		return x.mock(now, claim)
@@ -222,34 +241,82 @@ func (x *Exchange) chat(now int64, body []byte) Decision {
 	if err != nil {
 		return x.fail(admissionFailure(err))
 	}
-	x.setLimits(&v)
-	if !v.OK() {
-		return x.overLimit(&v)
+	if d := x.refused(now, &v); d != nil {
+		return *d
 	}
-	g.worker.count(Admitted, 1)
 	x.hold = v.Hold
 	x.state = waiting
 	return x.forward(body)
+}
+
+// unservable refuses a request that its deployment can't serve.
+func (x *Exchange) unservable() *Decision {
+	g, to := x.gateway, x.chosen
+	message := ""
+	switch {
+	case to.price == nil && g.policy.Unpriced == config.UnpricedRefuse && x.budgeted():
+		d := x.refuse(400, llm.ErrorBody{
+			Message: "model " + clip(x.ask.Model) + " has no price, and a budget would have to pay for it: give input_cost_per_token and output_cost_per_token, or set unpriced_models",
+			Type:    "invalid_request_error", Param: "model", Code: 400,
+		}, UnpricedRequests)
+		return &d
+	case to.IsMock:
+		return nil
+	case x.early && !g.reaches(to):
+		message = " has another upstream than the first, and this proxy sends headers before the body names the model"
+	case to.MissingKey != "":
+		message = " has no credential: the gateway's environment variable " + to.MissingKey + " is not set"
+	default:
+		return nil
+	}
+	d := x.refuse(500, llm.ErrorBody{Message: "model " + clip(x.ask.Model) + message, Type: "internal_server_error", Code: 500}, BadRequests)
+	return &d
+}
+
+// refused tells of the limits, and refuses if one of them did.
+func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
+	x.setLimits(v)
+	var d Decision
+	switch {
+	case v.OK():
+		x.gateway.worker.count(Admitted, 1)
+		if x.chosen.price == nil {
+			x.gateway.worker.count(UnpricedRequests, 1)
+		}
+		return nil
+	case v.By >= 0:
+		d = x.overMeter(now, v)
+	default:
+		d = x.overLimit(v)
+	}
+	return &d
 }
 
 // mock answers by itself, as LiteLLM's mock_response does: admitted, charged
 // and answered at once.
 func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
 	w, u := x.gateway.worker, llm.MockUsage
-	v, err := w.ledger.AdmitPaid(now, &x.group.terms, claim, quota.Spent{
-		Prompt: u.Prompt, Completion: u.Completion, Total: u.Total,
-	})
+	if x.route == embeddings {
+		u = llm.MockEmbeddingUsage
+	}
+	s := x.spent(&u)
+	v, err := w.ledger.AdmitPaid(now, &x.group.terms, claim, s)
 	if err != nil {
 		return x.fail(admissionFailure(err))
 	}
-	x.setLimits(&v)
-	if !v.OK() {
-		return x.overLimit(&v)
+	if d := x.refused(now, &v); d != nil {
+		return *d
 	}
-	w.count(Admitted, 1)
-	x.book(u.Prompt, u.Completion)
+	x.book(now, &u, &s)
 	w.serial++
-	x.headers = append(x.headers[:0], x.limits[:x.nlimit]...)
+	x.headers = append(x.headers[:0], x.told...)
+	if x.chosen.price != nil {
+		x.headers = append(x.headers, [2]string{"x-litellm-response-cost", s.Cost.String()})
+	}
+	if x.route == embeddings {
+		x.body = llm.AppendMockEmbedding(x.body[:0], x.ask.Model, nil, x.ask.Inputs, x.ask.Base64)
+		return x.send(200, "application/json")
+	}
 	id := "chatcmpl-" + strconv.FormatUint(uint64(now), 36) + "-" + strconv.FormatUint(w.ledger.Instance()^w.serial, 36)
 	if x.ask.Stream {
 		x.body = llm.AppendMockStream(x.body[:0], id, now/1000, x.ask.Model, x.chosen.Mock, u, x.ask.UsageWanted)
@@ -257,6 +324,15 @@ func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
 	}
 	x.body = llm.AppendMockJSON(x.body[:0], id, now/1000, x.ask.Model, x.chosen.Mock, u)
 	return x.send(200, "application/json")
+}
+
+// spent is what usage that the upstream told costs.
+func (x *Exchange) spent(u *llm.Usage) quota.Spent {
+	s := quota.Spent{Prompt: u.Prompt, Completion: u.Completion, Total: u.Total}
+	if x.chosen.price != nil {
+		s.Cost = x.chosen.price.Cost(*u)
+	}
+	return s
 }
 
 // times is t for each of n choices, far from overflowing.
@@ -276,11 +352,14 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 	for _, name := range a.foreign {
 		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 	}
-	for _, l := range x.limits[:x.nlimit] {
+	for _, l := range x.told {
 		x.edits = append(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
 	}
 	if a.status < 200 || a.status > 299 || end {
 		// An error used no tokens, and neither did an answer without a body.
+		if a.status < 200 || a.status > 299 {
+			x.recordRefusal(a.status, ReleasedRequests)
+		}
 		x.release(now)
 		return Decision{Edits: x.edits}
 	}
@@ -347,7 +426,7 @@ func (x *Exchange) Done(now int64) {
 	if len(w.free) >= maxFree || cap(x.body) > maxScratch {
 		return
 	}
-	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0]}
+	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0], told: x.told[:0]}
 	w.free = append(w.free, x)
 }
 
@@ -357,20 +436,20 @@ func (x *Exchange) settle(now int64, whole bool) {
 	if !x.hold.Open() {
 		return
 	}
-	s := quota.Spent{Learn: whole}
 	u, told := llm.Usage{}, false
 	if x.watched {
 		u, told = x.watch.Usage()
 	}
-	input, output := x.hold.Estimate()
-	switch {
-	case told:
-		s.Prompt, s.Completion, s.Total = u.Prompt, u.Completion, u.Total
-	case x.watched:
-		s = guess(input, unit.Tokens((x.watch.OutputBytes()+3)/4))
-	default:
-		s = guess(input, output)
+	if !told {
+		u.Prompt, u.Completion = x.hold.Estimate()
+		if x.watched {
+			u.Completion = unit.Tokens((x.watch.OutputBytes() + 3) / 4)
+		}
+		u.Total = u.Prompt.Plus(u.Completion)
 	}
+	s := x.spent(&u)
+	// A cut or estimated answer says nothing about whole ones.
+	s.Learn, s.Estimated = whole && told, !told
 	w := x.gateway.worker
 	if s.Estimated {
 		why := noUsage
@@ -380,14 +459,10 @@ func (x *Exchange) settle(now int64, whole bool) {
 		w.count(onFail[why].metric, 1)
 		w.count(EstimatedTokens, int64(s.Total))
 	}
-	x.book(s.Prompt, s.Completion)
 	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
 		w.count(onFail[unsettled].metric, 1)
 	}
-}
-
-func guess(prompt, completion unit.Tokens) quota.Spent {
-	return quota.Spent{Prompt: prompt, Completion: completion, Total: prompt.Plus(completion), Estimated: true}
+	x.book(now, &u, &s)
 }
 
 // release gives the hold back.
@@ -402,12 +477,27 @@ func (x *Exchange) release(now int64) {
 	}
 }
 
-// book counts usage and reports it to the leader.
-func (x *Exchange) book(prompt, completion unit.Tokens) {
+// book counts what an answer cost: in the metrics, on the meters that limit
+// nothing, and for the leader.
+func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
 	w := x.gateway.worker
-	w.count(PromptTokens, int64(prompt))
-	w.count(CompletionTokens, int64(completion))
-	x.tell(prompt, completion, false)
+	w.count(PromptTokens, int64(u.Prompt))
+	w.count(CompletionTokens, int64(u.Completion))
+	w.count(SpentPicoUSD, int64(s.Cost))
+	for _, m := range x.caller.tallied {
+		w.ledger.Tally(now, m, s)
+	}
+	if m := x.caller.modelMeter(x.group.model.Name); m != nil && !m.Limits() {
+		w.ledger.Tally(now, m.Meter, s)
+	}
+	if m := &x.customer; m.Meter != nil && !m.Limits() {
+		w.ledger.Tally(now, m.Meter, s)
+	}
+	if m := &x.gateway.proxy; !m.Limits() {
+		w.ledger.Tally(now, m.Meter, s)
+	}
+	x.record(u, s)
+	x.tell(u.Prompt, u.Completion, false)
 }
 
 // Ended is an exchange that is over: no event on it does anything.

@@ -8,7 +8,7 @@ import "strconv"
 func (x *Exchange) forward(body []byte) Decision {
 	usage := x.ask.Stream && !x.ask.UsageWanted
 	d := Decision{}
-	if usage || x.chosen.ProviderModel != x.ask.Model {
+	if usage || x.ask.Untidy || x.chosen.ProviderModel != x.ask.Model {
 		x.body = x.ask.Rewrite(x.body[:0], body, x.chosen.ProviderModel, usage)
 		d.Body, d.Replace = x.body, true
 	}
@@ -19,13 +19,13 @@ func (x *Exchange) forward(body []byte) Decision {
 	if d.Replace {
 		x.edits = append(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(x.body))})
 	}
-	x.direct(x.chosen)
+	x.direct(x.chosen, x.route)
 	d.Edits = x.edits
 	return d
 }
 
 // direct edits the request's headers for an upstream.
-func (x *Exchange) direct(to *target) {
+func (x *Exchange) direct(to *target, r route) {
 	x.dropInternal()
 	for c, name := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
@@ -38,8 +38,10 @@ func (x *Exchange) direct(to *target) {
 	if x.encoding {
 		x.edits = append(x.edits, Edit{Name: "accept-encoding", Value: "identity"})
 	}
-	if x.path != to.path {
-		x.edits = append(x.edits, Edit{Name: ":path", Value: to.path})
+	// The common case is that nothing changes, and then nothing is made.
+	if suffix := upstreamPaths[r]; x.path == "" || len(x.path) != len(to.PathPrefix)+len(suffix) ||
+		x.path[:len(to.PathPrefix)] != to.PathPrefix || x.path[len(to.PathPrefix):] != suffix {
+		x.edits = append(x.edits, Edit{Name: ":path", Value: to.PathPrefix + suffix})
 	}
 	x.edits = append(
 		x.edits,
@@ -60,7 +62,7 @@ func (x *Exchange) SendEarly() Decision {
 	}
 	x.early = true
 	if to := x.gateway.firstUpstream(); to != nil {
-		x.direct(to)
+		x.direct(to, x.route)
 	}
 	// The body may change its length.
 	x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})
@@ -83,5 +85,5 @@ func (g *Gateway) firstUpstream() *target {
 // may carry a body for to.
 func (g *Gateway) reaches(to *target) bool {
 	first := g.firstUpstream()
-	return first != nil && first.Upstream == to.Upstream && first.path == to.path && first.bearer == to.bearer
+	return first != nil && first.Upstream == to.Upstream && first.PathPrefix == to.PathPrefix && first.bearer == to.bearer
 }

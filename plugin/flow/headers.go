@@ -29,7 +29,8 @@ const internalPrefix = "x-fairshare-"
 type requestHead struct {
 	method, path, query string
 	credentials         [numCredentials]string
-	length              int64 // of the body, -1 if not told
+	length              int64  // of the body, -1 if not told
+	endUser             string // copied; empty if no header names one
 }
 
 // readRequest reads the request's headers. It refuses those that another
@@ -59,6 +60,10 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 			x.internal = append(x.internal, strings.Clone(name))
 			continue
 		}
+		if x.gateway.namesCustomer(name) && value != "" && r.endUser == "" {
+			r.endUser = strings.Clone(value)
+			continue
+		}
 		for c, credential := range credentialNames {
 			if name != credential {
 				continue
@@ -74,6 +79,20 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 		}
 	}
 	return r, nil
+}
+
+// namesCustomer reports whether a header tells the end user: LiteLLM's own
+// (constants.py), or one that the configuration names.
+func (g *Gateway) namesCustomer(name string) bool {
+	if name == "x-litellm-customer-id" || name == "x-litellm-end-user-id" {
+		return true
+	}
+	for _, h := range g.policy.UserHeaders {
+		if name == h {
+			return true
+		}
+	}
+	return false
 }
 
 // dropInternal removes headers that only this gateway may set.

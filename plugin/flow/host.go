@@ -30,10 +30,15 @@ const (
 	Admitted Metric = iota
 	RefusedRequests
 	RefusedTokens
+	RefusedParallel
+	RefusedBudget
+	OverSoftBudget
+	UnpricedRequests
 	Unauthorised
 	BadRequests
 	PromptTokens
 	CompletionTokens
+	SpentPicoUSD
 	EstimatedRequests
 	EstimatedTokens
 	AbortedRequests
@@ -54,10 +59,15 @@ var MetricNames = [NumMetrics][2]string{
 	Admitted:          {"fairshare_admitted", "requests admitted"},
 	RefusedRequests:   {"fairshare_refused_requests", "requests refused by a limit of requests a minute"},
 	RefusedTokens:     {"fairshare_refused_tokens", "requests refused by a limit of tokens a minute"},
+	RefusedParallel:   {"fairshare_refused_parallel", "requests refused by a limit of requests in flight"},
+	RefusedBudget:     {"fairshare_refused_budget", "requests refused because a budget was spent"},
+	OverSoftBudget:    {"fairshare_over_soft_budget", "requests admitted although a soft budget was spent"},
+	UnpricedRequests:  {"fairshare_unpriced_requests", "requests for models without a price: served free, or refused where a budget would have had to pay"},
 	Unauthorised:      {"fairshare_unauthorised", "requests without a valid key, or for a model that the key may not use"},
 	BadRequests:       {"fairshare_bad_requests", "requests that could not be understood"},
 	PromptTokens:      {"fairshare_prompt_tokens", "input tokens used"},
 	CompletionTokens:  {"fairshare_completion_tokens", "output tokens used"},
+	SpentPicoUSD:      {"fairshare_spent_picousd", "money spent, in 10⁻¹² US dollars"},
 	EstimatedRequests: {"fairshare_estimated_requests", "answers charged by estimate: cut off, unreadable or without usage"},
 	EstimatedTokens:   {"fairshare_estimated_tokens", "tokens that those were charged"},
 	AbortedRequests:   {"fairshare_aborted_requests", "answers that broke off before their end, on either side"},

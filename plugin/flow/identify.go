@@ -16,15 +16,15 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 	}
 	g := x.gateway
 	hash := tenant.Hash(secret)
+	g.tenants.Refresh(now)
 	if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
-		x.key = g.master
-		return nil
+		return x.belongs(now, g.master)
 	}
 	if len(secret) < 3 || secret[:3] != "sk-" {
 		d := x.refuseKey("LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'.", "auth_error")
 		return &d
 	}
-	k, st := g.keys.Find(&hash)
+	k, st := g.tenants.FindKey(&hash)
 	switch st {
 	case quota.OK:
 	case quota.NotFound:
@@ -45,11 +45,21 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 		}, Unauthorised)
 		return &d
 	}
-	if x.route == generateKey || x.route == showShares {
-		d := x.refuseKey("Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route="+pathOf(x.route)+". Your role=unknown. Your user_id=***", "auth_error")
+	if x.route == showShares || x.route == showMetrics || x.route == manage && !x.office.Own {
+		d := x.refuseKey("Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route="+clip(r.path)+". Your role=unknown. Your user_id=***", "auth_error")
 		return &d
 	}
-	x.key = k
+	return x.belongs(now, k)
+}
+
+// belongs finds what belongs to the key.
+func (x *Exchange) belongs(now int64, k *tenant.Subject) *Decision {
+	c, st := x.gateway.caller(now, k)
+	if st != quota.OK {
+		d := x.fail(keyStoreFailed)
+		return &d
+	}
+	x.caller = c
 	return nil
 }
 

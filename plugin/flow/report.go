@@ -28,12 +28,12 @@ type events struct{ batch []byte }
 // tell reports an admitted and settled, or a refused, request to the leader.
 func (x *Exchange) tell(prompt, completion unit.Tokens, refused bool) {
 	w, le := x.gateway.worker, binary.LittleEndian
-	alias := x.key.Alias
+	alias := x.caller.key.Alias
 	if len(alias) > maxAlias {
 		alias = alias[:maxAlias]
 	}
 	b := w.events.batch
-	b = append(b, x.key.Hash[:]...)
+	b = append(b, x.caller.key.Hash[:]...)
 	b = le.AppendUint16(b, uint16(x.gateway.index[x.group.model.Name]))
 	no := byte(0)
 	if refused {

@@ -1,6 +1,10 @@
 package flow
 
-import "strings"
+import (
+	"strings"
+
+	"fairshare/plugin/admin"
+)
 
 // A route is one thing that a path can mean.
 type route uint8
@@ -8,10 +12,12 @@ type route uint8
 const (
 	unknownPath route = iota
 	chatCompletions
+	embeddings
 	listModels
 	alive
-	generateKey
+	manage // the management API, see package admin
 	showShares
+	showMetrics
 	passThrough
 )
 
@@ -27,13 +33,18 @@ type endpoint struct {
 var endpoints = [...]endpoint{
 	{"/v1/chat/completions", "POST", chatCompletions},
 	{"/chat/completions", "POST", chatCompletions},
+	{"/v1/embeddings", "POST", embeddings},
+	{"/embeddings", "POST", embeddings},
 	{"/v1/models", "GET", listModels},
 	{"/models", "GET", listModels},
 	{"/health/liveliness", "GET", alive},
 	{"/health/liveness", "GET", alive},
-	{"/key/generate", "POST", generateKey},
 	{"/fairshare/shares", "GET", showShares},
+	{"/metrics", "GET", showMetrics},
 }
+
+// upstreamPaths follow a deployment's prefix.
+var upstreamPaths = [...]string{chatCompletions: "/chat/completions", embeddings: "/embeddings"}
 
 // find returns the endpoint of path, nil if there is none. One "/" at the end
 // is ignored.
@@ -47,6 +58,20 @@ func find(path string) *endpoint {
 		}
 	}
 	return nil
+}
+
+// findOffice finds a route of the management API.
+func (x *Exchange) findOffice(r *requestHead) *endpoint {
+	path := strings.Clone(r.path) // a key in it is needed when the body is there
+	if len(path) > 1 && path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	route, ok := admin.Find(path)
+	if !ok {
+		return nil
+	}
+	x.office = route
+	return &endpoint{route.Path, route.Method, manage}
 }
 
 // split cuts a request target into path and query.

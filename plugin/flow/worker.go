@@ -1,9 +1,12 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 
+	"fairshare/plugin/admin"
 	"fairshare/plugin/config"
+	"fairshare/plugin/price"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
@@ -23,6 +26,7 @@ type Worker struct {
 	events events
 	report report
 	resets resets
+	series tableau
 	free   []*Exchange
 	serial uint64 // of the answers that this worker made itself
 }
@@ -55,36 +59,47 @@ func (w *Worker) Announces(configuration []byte) bool {
 
 // A Gateway serves one configuration on one worker.
 type Gateway struct {
-	worker *Worker
-	policy *config.Policy
-	keys   *tenant.Directory
-	master *tenant.Key
-	groups []group
-	index  map[string]int // of groups, by model name
-	terms  []*quota.Terms
-	early  bool // headers go upstream before the body is read
+	worker  *Worker
+	policy  *config.Policy
+	tenants *tenant.Directory
+	master  *tenant.Subject
+	proxy   metered
+	office  *admin.Office
+	mute    bool // the host gave no random bytes when last asked
+	callers [maxCallers]*caller // the last ones, by the line of their keys
+	groups  []group
+	index   map[string]int // of groups, by model name
+	terms   []*quota.Terms
+	early   bool // headers go upstream before the body is read
 }
 
 // A group is a model group with what serving it needs.
 type group struct {
-	model   *config.Model
-	terms   quota.Terms
-	weights []uint32 // of the policy's priorities, millionths
-	targets []target // the model's deployments
-	rpm     string   // the limits, as headers tell them
-	tpm     string
+	model    *config.Model
+	provider string // of its first deployment
+	terms    quota.Terms
+	weights  []uint32 // of the policy's priorities, millionths
+	targets  []target // the model's deployments
+	rpm      string   // the limits, as headers tell them
+	tpm      string
 }
 
 // A target is a deployment with the headers that lead to it.
 type target struct {
 	*config.Deployment
-	path   string
+	price  *price.Price // nil if its tokens cost nothing
 	bearer string
 	turn   int64 // of the smooth weighted round robin
 }
 
-func newTarget(d *config.Deployment) target {
-	t := target{Deployment: d, path: d.PathPrefix + "/chat/completions"}
+func newTarget(p *config.Policy, d *config.Deployment) target {
+	t := target{Deployment: d, price: &d.Price}
+	if !d.Priced {
+		switch t.price = nil; p.Unpriced {
+		case config.UnpricedDefault:
+			t.price = &p.UnpricedPrice
+		}
+	}
 	if d.APIKey != "" {
 		t.bearer = "Bearer " + d.APIKey
 	}
@@ -115,31 +130,29 @@ func Serves(p *config.Policy) error {
 // NewGateway returns the gateway of a policy that config.Parse gave and Serves
 // takes.
 func NewGateway(w *Worker, p *config.Policy) *Gateway {
-	declared := make([]*tenant.Key, 0, len(p.VirtualKeys)+1)
-	for i := range p.VirtualKeys {
-		v := &p.VirtualKeys[i]
-		declared = append(declared, &tenant.Key{
-			Hash: v.Hash, ID: quota.KeyID(&v.Hash), Alias: v.Alias, UserID: v.UserID, TeamID: v.TeamID,
-			Priority: v.Priority, Models: v.Models, Blocked: v.Blocked, Expires: v.Expires * 1000,
-		})
+	master := &tenant.Subject{
+		Kind: tenant.Key, ID: tenant.Token(&p.MasterKey), Hash: p.MasterKey, Line: quota.KeyID(&p.MasterKey),
+		Alias: "litellm_proxy_master_key", Declared: true, Hidden: true,
 	}
-	master := &tenant.Key{Hash: p.MasterKey, ID: quota.KeyID(&p.MasterKey), Alias: "litellm_proxy_master_key"}
+	declared := p.Subjects
 	if p.HasMasterKey {
-		declared = append(declared, master) // so that no virtual key can be made of it
+		declared = append(slices.Clip(declared), master) // so that no virtual key can be made of it
 	}
 	g := &Gateway{
 		worker: w, policy: p,
-		keys:   tenant.NewDirectory(w.host, declared),
-		master: master,
-		groups: make([]group, len(p.Models)),
-		index:  make(map[string]int, len(p.Models)),
+		tenants: tenant.NewDirectory(w.host, declared),
+		master:  master,
+		groups:  make([]group, len(p.Models)),
+		index:   make(map[string]int, len(p.Models)),
 	}
+	g.proxy = g.proxyMeter()
+	g.office = g.newOffice()
 	for i := range p.Models {
 		m := &p.Models[i]
 		limited := p.Limiter != config.Unlimited
-		gr := group{model: m, tpm: strconv.FormatInt(m.TPM, 10), rpm: strconv.FormatInt(m.RPM, 10)}
+		gr := group{model: m, provider: m.Deployments[0].Provider, tpm: strconv.FormatInt(m.TPM, 10), rpm: strconv.FormatInt(m.RPM, 10)}
 		for j := range m.Deployments {
-			gr.targets = append(gr.targets, newTarget(&m.Deployments[j]))
+			gr.targets = append(gr.targets, newTarget(p, &m.Deployments[j]))
 		}
 		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
 		for _, f := range p.Fractions(m) {
@@ -158,14 +171,14 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 // its body is there, so that headers can't follow from the body.
 func (g *Gateway) ForwardEarly() { g.early = true }
 
-// claim is what a request of k asks of the group.
-func (g *Gateway) claim(gr *group, k *tenant.Key) quota.Claim {
-	c := quota.Claim{Key: k.ID, Weight: quota.One, Pool: quota.NoPool}
-	if k.Priority == "" {
+// claim is what a request of a caller asks of the group.
+func (g *Gateway) claim(gr *group, who *caller) quota.Claim {
+	c := quota.Claim{Key: who.key.Line, Weight: quota.One, Pool: quota.NoPool}
+	if who.priority == "" {
 		return c
 	}
 	for i := range g.policy.Priorities {
-		if g.policy.Priorities[i].Name == k.Priority {
+		if g.policy.Priorities[i].Name == who.priority {
 			c.Weight, c.Pool, c.Hard = gr.weights[i], uint8(i), true
 		}
 	}
@@ -198,6 +211,7 @@ func (g *Gateway) Tick(now int64) {
 	w := g.worker
 	w.count(Ticks, 1)
 	w.flush()
+	w.writeSeries()
 	if w.ledger.Tick(now, g.terms) {
 		w.drain()
 		w.publish(now, g)

@@ -61,7 +61,13 @@ const (
 	promptDetailsRole
 	completionDetailsRole
 	cachedRole
+	cacheWriteRole
+	cacheCreationRole
+	promptAudioRole
 	reasoningTokensRole
+	completionAudioRole
+	readInputRole
+	creationInputRole
 )
 
 // roles says what a value of each type is in a role.
@@ -69,7 +75,7 @@ var roles = [...]struct {
 	object, array place
 	voice         voice // of a string
 	number        count
-	forgets       count // made not given by a value of any type
+	forgets       countSet // made not given by a value of any type
 }{
 	documentRole:          {object: documentPlace},
 	choicesRole:           {array: choicesPlace},
@@ -82,13 +88,19 @@ var roles = [...]struct {
 	reasoning2Role:        {voice: byReasoning2},
 	groqRole:              {object: groqPlace},
 	usageRole:             {object: usagePlace},
-	promptRole:            {number: promptCount, forgets: promptCount},
-	completionRole:        {number: completionCount, forgets: completionCount},
-	totalRole:             {number: totalCount, forgets: totalCount},
-	promptDetailsRole:     {object: promptDetailsPlace, forgets: cachedCount},
-	completionDetailsRole: {object: completionDetailsPlace, forgets: reasoningCount},
-	cachedRole:            {number: cachedCount, forgets: cachedCount},
-	reasoningTokensRole:   {number: reasoningCount, forgets: reasoningCount},
+	promptRole:            {number: promptCount, forgets: 1 << promptCount},
+	completionRole:        {number: completionCount, forgets: 1 << completionCount},
+	totalRole:             {number: totalCount, forgets: 1 << totalCount},
+	promptDetailsRole:     {object: promptDetailsPlace, forgets: promptDetailCounts},
+	completionDetailsRole: {object: completionDetailsPlace, forgets: completionDetailCounts},
+	cachedRole:            {number: cachedCount, forgets: 1 << cachedCount},
+	cacheWriteRole:        {number: writeCount, forgets: 1 << writeCount},
+	cacheCreationRole:     {number: creationCount, forgets: 1 << creationCount},
+	promptAudioRole:       {number: promptAudioCount, forgets: 1 << promptAudioCount},
+	reasoningTokensRole:   {number: reasoningCount, forgets: 1 << reasoningCount},
+	completionAudioRole:   {number: completionAudioCount, forgets: 1 << completionAudioCount},
+	readInputRole:         {number: readInputCount, forgets: 1 << readInputCount},
+	creationInputRole:     {number: creationInputCount, forgets: 1 << creationInputCount},
 }
 
 // unnamed is the role of a value in p that has no name, or none that matters.
@@ -133,14 +145,28 @@ func (p place) role(name []byte) role {
 			return promptDetailsRole
 		case equal(name, "completion_tokens_details"):
 			return completionDetailsRole
+		case equal(name, "cache_read_input_tokens"):
+			return readInputRole
+		case equal(name, "cache_creation_input_tokens"):
+			return creationInputRole
 		}
 	case promptDetailsPlace:
-		if equal(name, "cached_tokens") {
+		switch {
+		case equal(name, "cached_tokens"):
 			return cachedRole
+		case equal(name, "cache_write_tokens"):
+			return cacheWriteRole
+		case equal(name, "cache_creation_tokens"):
+			return cacheCreationRole
+		case equal(name, "audio_tokens"):
+			return promptAudioRole
 		}
 	case completionDetailsPlace:
-		if equal(name, "reasoning_tokens") {
+		switch {
+		case equal(name, "reasoning_tokens"):
 			return reasoningTokensRole
+		case equal(name, "audio_tokens"):
+			return completionAudioRole
 		}
 	case choicePlace:
 		switch {
@@ -213,7 +239,7 @@ type answer struct {
 
 	// What was read of a name that is cut or escaped; longer ones are nothing
 	// to us.
-	name    [26]byte
+	name    [27]byte
 	nameLen int8 // -1: too long
 
 	number number // the number being read
@@ -369,8 +395,8 @@ func (a *answer) structure(b []byte, i int) int {
 
 // value notes that a value begins. It may be called again within one.
 func (a *answer) value() {
-	if c := roles[a.role].forgets; c != noCount {
-		a.draft.forget(c)
+	if s := roles[a.role].forgets; s != 0 {
+		a.draft.forget(s)
 	}
 	if a.here == choicesPlace {
 		a.some = true

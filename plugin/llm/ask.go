@@ -20,6 +20,18 @@ const (
 	// place of its base64: 1,024 tokens at four bytes each. A picture of
 	// 1024×1024 costs 765 tokens in full detail with GPT-4o.
 	mediaBytes = 4096
+
+	// maxInputs is the most inputs that OpenAI embeds in one request.
+	maxInputs = 2048
+
+	// tokenBytes is what a token adds to TextBytes that an embedding's input
+	// names by its number: English text has four bytes a token.
+	tokenBytes = 4
+
+	// maxSpareCommas is how many spare commas a body may have. People who
+	// paste an example leave one or two; a program that leaves more should
+	// be told.
+	maxSpareCommas = 4
 )
 
 // An Ask is what the body of a request asks of a model. The strings are
@@ -33,17 +45,27 @@ type Ask struct {
 	Choices     int64       // n: 1 to 128
 	User        string      // user, which names the end user; empty if not given
 
+	// Of a request for embeddings only.
+	Inputs int64 // how many vectors are asked for: 1 to 2048; 0 if none are
+	Base64 bool  // the vectors are to be base64 of float32s (encoding_format)
+
+	// Untidy says that the body is JSON only once its spare commas are out:
+	// never the body but its Rewrite may go upstream, whatever its model.
+	Untidy bool
+
 	// TextBytes is the size of the text that the model will read: the strings
-	// of messages, tools, functions and response_format as UTF-8, free of
-	// JSON's escapes. Every picture, sound or file counts as mediaBytes,
-	// whatever its size. It is the ground of an estimate, never a charge.
+	// of messages, tools, functions and response_format, or of input, as
+	// UTF-8, free of JSON's escapes. Every picture, sound or file counts as
+	// mediaBytes, whatever its size, and every token that is given by its
+	// number as tokenBytes. It is the ground of an estimate, never a charge.
 	TextBytes int64
 
-	size    int  // of the body that was read
-	model   span // the value of model, with its quotes
-	options span // the value of stream_options; empty if there is none
-	include span // the value of include_usage in it; empty if there is none
-	spare   bool // options is an object without members
+	size    int                 // of the body that was read
+	model   span                // the value of model, with its quotes
+	options span                // the value of stream_options; empty if there is none
+	include span                // the value of include_usage in it; empty if there is none
+	spare   bool                // options is an object without members
+	commas  [maxSpareCommas]int // where the spare commas are, in their order; 0 where there are no more
 }
 
 // A span is a part of a body. The empty span is at 0, where no value that
@@ -64,51 +86,61 @@ type Fault struct {
 // ("Model"), which Go's encoding/json takes for the same name. For the
 // parameters it knows it holds to OpenAI's types; null is the same as absent.
 // All other members pass unread.
+//
+// A comma behind the last member of an object or element of an array is no
+// JSON, but LiteLLM's documents print it: a few are taken, and Rewrite takes
+// them out.
 func ParseAsk(body []byte) (Ask, *Fault) {
-	if !utf8.Valid(body[ascii(body):]) {
-		return Ask{}, &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
-	}
-	r := askReader{ask: Ask{Choices: 1, size: len(body)}}
-	if f := r.read(body); f != nil {
-		return Ask{}, f
-	}
-	if r.ask.Model == "" {
-		return Ask{}, &Fault{Param: "model", Message: "you must provide a model parameter"}
-	}
-	if !r.messages {
-		return Ask{}, &Fault{Param: "messages", Message: "you must provide a messages parameter"}
-	}
-	return r.ask, nil
+	r := askReader{ask: Ask{Choices: 1, size: len(body)}, root: rootRegion}
+	return r.parse(body, messagesParam)
+}
+
+// ParseEmbeddingAsk reads the body of a request for embeddings as strictly. Its
+// Ask has a cap of 0 tokens of output.
+func ParseEmbeddingAsk(body []byte) (Ask, *Fault) {
+	r := askReader{ask: Ask{Choices: 1, Capped: true, size: len(body)}, root: embeddingRegion}
+	return r.parse(body, inputParam)
 }
 
 // Rewrite appends to dst the body with model in place of the one asked for
-// and, if includeUsage, with stream_options.include_usage set to true. Every
-// other byte stays as the client sent it. body must be what a was parsed from
-// and must not share memory with dst's spare room; a body of another size is
-// appended as it is.
+// and, if includeUsage, with stream_options.include_usage set to true, which
+// embeddings do not have. Spare commas are left out. Every other byte stays as
+// the client sent it. body must be what a was parsed from and must not share
+// memory with dst's spare room; a body of another size is appended as it is.
 func (a *Ask) Rewrite(dst, body []byte, model string, includeUsage bool) []byte {
 	if a.model.to == 0 || len(body) != a.size {
 		return append(dst, body...)
 	}
 	at, text := span{len(body), len(body)}, ""
-	if includeUsage && !a.UsageWanted {
+	if includeUsage && !a.UsageWanted && a.Inputs == 0 {
 		at, text = a.usageEdit(body)
 	}
 	from := 0
 	if at.from < a.model.from {
-		dst = append(dst, body[:at.from]...)
+		dst = a.tidy(dst, body, from, at.from)
 		dst = append(dst, text...)
 		from = at.to
 	}
-	dst = append(dst, body[from:a.model.from]...)
+	dst = a.tidy(dst, body, from, a.model.from)
 	dst = AppendString(dst, model)
 	from = a.model.to
 	if at.from >= from {
-		dst = append(dst, body[from:at.from]...)
+		dst = a.tidy(dst, body, from, at.from)
 		dst = append(dst, text...)
 		from = at.to
 	}
-	return append(dst, body[from:]...)
+	return a.tidy(dst, body, from, len(body))
+}
+
+// tidy appends body[from:to] to dst without its spare commas.
+func (a *Ask) tidy(dst, body []byte, from, to int) []byte {
+	for _, comma := range a.commas {
+		if comma >= from && comma < to && comma > 0 {
+			dst = append(dst, body[from:comma]...)
+			from = comma + 1
+		}
+	}
+	return append(dst, body[from:to]...)
 }
 
 // usageEdit returns which part of body must become what to ask for usage.
@@ -143,6 +175,8 @@ const (
 	nParam
 	userParam
 	includeUsageParam
+	inputParam
+	encodingFormatParam
 	textParam  // tools and the like: any type, may repeat, all its text counts
 	imageParam // image_url in a message: a string in it is LiteLLM's short form of {"url": …}
 	mediaParam // another object in a message that is a picture, sound or file
@@ -160,6 +194,8 @@ var paramNames = [...]string{
 	nParam:                   "n",
 	userParam:                "user",
 	includeUsageParam:        "include_usage",
+	inputParam:               "input",
+	encodingFormatParam:      "encoding_format",
 }
 
 // A region says what the strings inside a container mean.
@@ -167,12 +203,21 @@ type region uint8
 
 const (
 	silentRegion   region = iota // nothing that the model reads
-	rootRegion                   // the request itself
-	optionsRegion                // stream_options
 	messagesRegion               // values count
 	mediaRegion                  // one picture, sound or file: its bulk does not count
 	schemaRegion                 // keys and values count
+	inputRegion                  // input: texts, tokens or lists of tokens
+	tokensRegion                 // such a list
+
+	// In regions from here on a parameter that is known must be given once,
+	// in this spelling and with a value of its type.
+	rootRegion      // the request itself
+	embeddingRegion // or the one for embeddings
+	optionsRegion   // stream_options
 )
+
+// strict reports whether what a has are parameters.
+func (a region) strict() bool { return a >= rootRegion }
 
 // param is the param that name is in a.
 func (a region) param(name []byte) param {
@@ -198,6 +243,17 @@ func (a region) param(name []byte) param {
 		case equal(name, "tools"), equal(name, "functions"), equal(name, "response_format"):
 			return textParam
 		}
+	case embeddingRegion:
+		switch {
+		case equal(name, "model"):
+			return modelParam
+		case equal(name, "input"):
+			return inputParam
+		case equal(name, "encoding_format"):
+			return encodingFormatParam
+		case equal(name, "user"):
+			return userParam
+		}
 	case optionsRegion:
 		if equal(name, "include_usage") {
 			return includeUsageParam
@@ -220,16 +276,17 @@ func (a region) param(name []byte) param {
 // An askReader reads one request without recursion:
 //
 //	value  = object / array / string / number / "true" / "false" / "null"
-//	object = "{" [ string ":" value *( "," string ":" value ) ] "}"
-//	array  = "[" [ value *( "," value ) ] "]"
+//	object = "{" [ string ":" value *( "," string ":" value ) [ "," ] ] "}"
+//	array  = "[" [ value *( "," value ) [ "," ] ] "]"
 //
-// with RFC 8259's strings, numbers and white space, and at most maxDepth open
-// objects and arrays.
+// with RFC 8259's strings, numbers and white space, at most maxDepth open
+// objects and arrays and at most maxSpareCommas of the commas at an end.
 //
 // It does not hold the body: TinyGo notes each pointer that is read from
 // memory for its collector, which would double the time.
 type askReader struct {
-	ask Ask
+	ask  Ask
+	root region // of the outermost object
 
 	depth  int
 	region region           // of the innermost container
@@ -238,12 +295,53 @@ type askReader struct {
 	arrays uint64           // which of them are arrays, the nearest in bit 0
 
 	i     int   // the next byte
+	comma int   // the last comma between values
+	spare uint8 // spare commas so far
 	size  int64 // of the string that was read, in UTF-8 and free of escapes
 	param param // the value that is next
 
 	seen     uint16 // bit p: param p was given
 	capped   bool   // max_completion_tokens was given, which outranks max_tokens
-	messages bool
+	content  bool   // messages or input was given
+	elements elements
+}
+
+// elements is what the elements of input are; all must be the same.
+type elements uint8
+
+const (
+	noElements elements = iota
+	textElements
+	tokenElements
+	listElements
+)
+
+// parse reads a whole body that must give content, messages or input.
+func (r *askReader) parse(b []byte, content param) (Ask, *Fault) {
+	if !utf8.Valid(b[ascii(b):]) {
+		return Ask{}, &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
+	}
+	if f := r.read(b); f != nil {
+		return Ask{}, f
+	}
+	if r.ask.Model == "" {
+		return Ask{}, missing(modelParam)
+	}
+	if !r.content {
+		return Ask{}, missing(content)
+	}
+	if content == inputParam && r.ask.Inputs == 0 {
+		return Ask{}, wrongType(inputParam)
+	}
+	return r.ask, nil
+}
+
+func missing(p param) *Fault {
+	article := "a "
+	if p == inputParam {
+		article = "an "
+	}
+	return &Fault{Param: paramNames[p], Message: "you must provide " + article + paramNames[p] + " parameter"}
 }
 
 func (r *askReader) read(b []byte) *Fault {
@@ -272,13 +370,23 @@ func (r *askReader) read(b []byte) *Fault {
 		case state == after && r.depth == 0:
 			return r.syntax()
 		case state == after && c == ',':
+			r.comma = r.i
 			r.i++
 			state = key
 			if r.array {
 				state = value
 			}
-		case c == '}' && (state == firstKey || state == after && !r.array),
-			c == ']' && (state == first || state == after && r.array):
+		case c == '}' && (state == firstKey || state == key || state == after && !r.array),
+			c == ']' && (state == first || r.array && (state == value || state == after)):
+			if state == key || state == value {
+				if r.spare == maxSpareCommas {
+					r.i = r.comma
+					return r.syntax()
+				}
+				r.ask.commas[r.spare] = r.comma
+				r.spare++
+				r.ask.Untidy = true
+			}
 			r.i++
 			r.close(state == firstKey)
 			state = after
@@ -318,10 +426,10 @@ func (r *askReader) key(b []byte) *Fault {
 		return r.syntax()
 	}
 	r.i++
-	switch r.region {
-	case rootRegion, optionsRegion:
+	switch {
+	case r.region.strict():
 		return r.name(name)
-	case schemaRegion:
+	case r.region == schemaRegion:
 		r.ask.TextBytes += r.size
 	default:
 		// Other spellings of these names merely count as text.
@@ -367,10 +475,12 @@ func (r *askReader) open(c byte) *Fault {
 	}
 	next := silentRegion
 	switch r.region {
-	case rootRegion, optionsRegion:
+	case rootRegion, embeddingRegion, optionsRegion:
 		switch p := r.param; {
 		case p == messagesParam && c == '[':
-			next, r.messages = messagesRegion, true
+			next, r.content = messagesRegion, true
+		case p == inputParam && c == '[':
+			next, r.content = inputRegion, true
 		case p == streamOptionsParam && c == '{':
 			next, r.ask.options.from = optionsRegion, r.i
 		case p == textParam:
@@ -387,9 +497,16 @@ func (r *askReader) open(c byte) *Fault {
 		next = messagesRegion
 	case schemaRegion:
 		next = schemaRegion
+	case inputRegion:
+		if c == '{' || !r.element(listElements) {
+			return wrongType(inputParam)
+		}
+		next = tokensRegion
+	case tokensRegion:
+		return wrongType(inputParam)
 	default:
 		if r.depth == 0 {
-			next = rootRegion
+			next = r.root
 		}
 	}
 	r.around[r.depth] = r.region
@@ -414,6 +531,18 @@ func (r *askReader) close(empty bool) {
 	r.region, r.array = r.around[r.depth], r.arrays&1 == 1
 	r.arrays >>= 1
 	r.param = otherParam
+}
+
+// element takes an element of input, and reports whether it may stand there.
+func (r *askReader) element(e elements) bool {
+	first := r.elements == noElements
+	if first {
+		r.elements = e
+	}
+	if first || e != tokenElements {
+		r.ask.Inputs++ // all tokens of one list are one input
+	}
+	return r.elements == e && r.ask.Inputs <= maxInputs
 }
 
 // scalar reads a string, a number or a literal.
@@ -445,7 +574,7 @@ func (r *askReader) word(b []byte, s string) bool {
 
 func (r *askReader) string(b []byte, s span) *Fault {
 	switch r.region {
-	case rootRegion, optionsRegion:
+	case rootRegion, embeddingRegion, optionsRegion:
 		raw := b[s.from+1 : s.to-1]
 		var ok bool
 		switch r.param {
@@ -461,6 +590,12 @@ func (r *askReader) string(b []byte, s span) *Fault {
 			if r.ask.User, ok = unquote(raw); !ok {
 				return &Fault{Param: "user", Message: "user must be Unicode text"}
 			}
+		case inputParam:
+			r.content, r.ask.Inputs = true, 1
+			r.ask.TextBytes += r.size
+		case encodingFormatParam:
+			format, _ := unquote(raw)
+			r.ask.Base64 = format == "base64"
 		default:
 			return wrongType(r.param)
 		}
@@ -469,13 +604,21 @@ func (r *askReader) string(b []byte, s span) *Fault {
 			r.size = mediaBytes
 		}
 		r.ask.TextBytes += r.size
+	case inputRegion:
+		if !r.element(textElements) {
+			return wrongType(inputParam)
+		}
+		r.ask.TextBytes += r.size
+	case tokensRegion:
+		return wrongType(inputParam)
 	}
 	return nil
 }
 
 func (r *askReader) integer(raw []byte) *Fault {
 	p := r.param
-	if r.region != rootRegion && r.region != optionsRegion || p == otherParam || p == textParam {
+	tokens := r.region == inputRegion || r.region == tokensRegion
+	if !tokens && (!r.region.strict() || p == otherParam || p == textParam) {
 		return nil
 	}
 	var n number
@@ -483,6 +626,13 @@ func (r *askReader) integer(raw []byte) *Fault {
 		n.add(c)
 	}
 	v, integral := n.value()
+	if tokens {
+		if !integral || v < 0 || r.region == inputRegion && !r.element(tokenElements) {
+			return wrongType(inputParam)
+		}
+		r.ask.TextBytes += tokenBytes
+		return nil
+	}
 	switch p {
 	case maxTokensParam, maxCompletionTokensParam:
 		if !integral || v < 0 {
@@ -505,7 +655,10 @@ func (r *askReader) integer(raw []byte) *Fault {
 
 // literal takes the literal at s, which begins with c.
 func (r *askReader) literal(c byte, s span) *Fault {
-	if r.region != rootRegion && r.region != optionsRegion {
+	if r.region == inputRegion || r.region == tokensRegion {
+		return wrongType(inputParam)
+	}
+	if !r.region.strict() {
 		return nil
 	}
 	switch p := r.param; {
@@ -528,8 +681,10 @@ func (r *askReader) literal(c byte, s span) *Fault {
 func wrongType(p param) *Fault {
 	wanted := ""
 	switch p {
-	case modelParam, userParam:
+	case modelParam, userParam, encodingFormatParam:
 		wanted = "a string"
+	case inputParam:
+		wanted = "a string, an array of tokens, or an array of 1 to " + strconv.Itoa(maxInputs) + " of either"
 	case messagesParam:
 		wanted = "an array"
 	case streamParam, includeUsageParam:

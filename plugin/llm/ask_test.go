@@ -73,7 +73,7 @@ func TestParseAsk(t *testing.T) {
 		{body: ``, fault: `: could not parse the JSON body of your request: it is not JSON at byte 0`},
 		{body: `hello`, fault: `: the body of the request must be a JSON object`},
 		{body: `[]`, fault: `: the body of the request must be a JSON object`},
-		{body: `{"model":"a",}`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 13`},
+		{body: `{"model":"a",,}`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 13`},
 		{body: `{"model":"a",` + m + `} {}`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 28`},
 		{body: `{"model":"a",` + m + `,"x":"` + "\xff" + `"}`, fault: `: could not parse the JSON body of your request: it is not UTF-8`},
 		{body: `{}`, fault: `model: you must provide a model parameter`},
@@ -128,6 +128,7 @@ func TestParseAsk(t *testing.T) {
 // plain returns what a caller sees of a.
 func plain(a Ask) Ask {
 	a.size, a.model, a.options, a.include, a.spare = 0, span{}, span{}, span{}, false
+	a.commas = [maxSpareCommas]int{}
 	return a
 }
 
@@ -135,12 +136,48 @@ func TestParseAskRefusesWhatIsNotJSON(t *testing.T) {
 	for _, value := range []string{
 		``, `01`, `1.`, `.5`, `+1`, `1e`, `1e+`, `-`, `--1`, `0x1`, `NaN`, `nul`, `nulll`, `True`, `tru`,
 		`'a'`, `"`, `"\x"`, `"\u12g4"`, `"\u123`, "\"\n\"", "\"\x00\"", `"\`,
-		`[1,]`, `[,1]`, `[1 2]`, `[1}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{a:1}`, `{1:1}`, `{"a":1]`, `{"a" "b"}`, `[`, `{`, `/**/1`,
+		`[,]`, `[1,,]`, `[1,,2]`, `[,1]`, `[1 2]`, `[1}`, `[1,}`, `[1,:]`, `{"a"}`, `{"a":}`, `{"a":]`, `{"a":]}`, `{,}`, `{,"a":1}`, `{"a":1,,}`, `{"a":1,]`, `{"a",}`, `{"a":,}`, `{a:1}`, `{1:1}`, `{"a":1]`, `{"a" "b"}`, `[`, `{`, `/**/1`,
 	} {
 		body := `{"model":"a","messages":[],"x":` + value + `}`
 		if _, fault := ParseAsk([]byte(body)); fault == nil {
 			t.Errorf("ParseAsk(%s) = no fault", body)
 		}
+	}
+}
+
+// A spare comma at an end is taken, up to four of them, and never goes
+// upstream.
+func TestSpareCommas(t *testing.T) {
+	const usage = `"stream_options":{"include_usage":true`
+	for _, c := range []struct{ body, want string }{
+		// The documents' own line, of a curl.
+		{
+			`{"model": "gpt-3.5-turbo","messages": [{"role": "user","content": "what llm are you"}],}`,
+			`{"model": "x",` + usage + `},"messages": [{"role": "user","content": "what llm are you"}]}`,
+		},
+		{`{"messages":[],"model":"a",}`, `{"messages":[],"model":"x",` + usage + `}}`},
+		{`{"messages":[],"model":"a" , }`, `{"messages":[],"model":"x",` + usage + `}  }`},
+		{`{"messages":[{"content":",}",},],"model":"a","n":1,}`, `{"messages":[{"content":",}"}],"model":"x",` + usage + `},"n":1}`},
+		{`{"stream_options":{"z":[1,],},"model":"a","messages":[],}`, `{` + usage + `,"z":[1]},"model":"x","messages":[]}`},
+		{`{"stream_options":{"include_usage":false,},"model":"a","messages":[]}`, `{` + usage + `},"model":"x","messages":[]}`},
+		{`{"stream_options":null,"model":"a","messages":[1,],}`, `{` + usage + `},"model":"x","messages":[1]}`},
+		{`{"x":[[[[1,],],],],"model":"a","messages":[]}`, `{"x":[[[[1]]]],"model":"x",` + usage + `},"messages":[]}`},
+	} {
+		ask, fault := ParseAsk([]byte(c.body))
+		if fault != nil || !ask.Untidy {
+			t.Errorf("ParseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
+			continue
+		}
+		if got := string(ask.Rewrite(nil, []byte(c.body), "x", true)); got != c.want {
+			t.Errorf("Rewrite(%s)\n = %s\n want %s", c.body, got, c.want)
+		}
+	}
+	if ask, _ := ParseAsk([]byte(`{"model":"a","messages":[],"x":",]"}`)); ask.Untidy {
+		t.Error("a comma in a string is spare")
+	}
+	_, fault := ParseAsk([]byte(`{"model":"a","messages":[],"x":[[[[1,],],],],}`))
+	if fault == nil || !strings.HasSuffix(fault.Message, "not JSON at byte 44") {
+		t.Errorf("five spare commas: fault %+v", fault)
 	}
 }
 

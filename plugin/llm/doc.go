@@ -1,7 +1,7 @@
 // Package llm reads and writes what clients and models say to each other: what
 // a request asks, what an answer used, and the bodies that Fairshare itself
 // answers with. It speaks OpenAI's chat completions, as JSON and as a stream
-// of server-sent events.
+// of server-sent events, and OpenAI's embeddings.
 //
 // All of it meets bytes that others wrote, and in a proxy's VM a panic is the
 // end of every request that the VM serves. So nothing here recurses, indexes
@@ -10,8 +10,9 @@
 //
 // Two readers of JSON stand side by side on purpose. ParseAsk is strict,
 // because what it lets through is judged again by another parser upstream and
-// both must see the same request. Observer is lenient and reads any cut of the
-// bytes, because an answer is passed on whatever it says.
+// both must see the same request; the one slip that it takes, a spare comma,
+// it also takes out. Observer is lenient and reads any cut of the bytes,
+// because an answer is passed on whatever it says.
 //
 // For example, the request
 //

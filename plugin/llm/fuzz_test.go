@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ func FuzzAsk(f *testing.F) {
 		`{"model":"a","messages":[],"stream_options":null,"Model":"b"}`,
 		`{"model":"a","messages":[{"content":[{"image_url":{"url":"data:"}}]}],"tools":[{"x":"y"}]}`,
 		`{"model":"a","messages":[[[[[[]]]]]],"x":-0.5E-7,"y":[true,false,null]}`,
+		`{"stream_options":{"include_usage":null,},"messages":[{"content":",}\",]",},],"model":"a" , }`,
 	} {
 		f.Add([]byte(s), "gpt-4o", true)
 	}
@@ -47,6 +49,7 @@ func FuzzAsk(f *testing.F) {
 			t.Fatalf("rewrite of %s to %s: %+v", body, out, fault)
 		}
 		want := plain(ask)
+		want.Untidy = false
 		want.Model = strings.ToValidUTF8(name, "\uFFFD")
 		if !utf8.ValidString(name) {
 			// ToValidUTF8 gives one mark for a run of wrong bytes.
@@ -65,6 +68,7 @@ func FuzzAsk(f *testing.F) {
 // a struct as a Go upstream would, which folds names and takes the last.
 func sameAsOracle(t *testing.T, body []byte, ask Ask) {
 	t.Helper()
+	body = tidied(t, body, ask.Untidy)
 	var want struct {
 		Model   string
 		Stream  bool
@@ -96,10 +100,26 @@ func sameAsOracle(t *testing.T, body []byte, ask Ask) {
 	}
 }
 
+// spareComma finds a string, or a comma that nothing but a closing bracket
+// follows; what may stay of either are its groups.
+var spareComma = regexp.MustCompile(`("(?:[^"\\]|\\.)*")|,([ \t\r\n]*[\]}])`)
+
+// tidied is body without its spare commas, of which there are some or, if not
+// untidy, none.
+func tidied(t *testing.T, body []byte, untidy bool) []byte {
+	t.Helper()
+	tidy := spareComma.ReplaceAll(body, []byte("$1$2"))
+	if spare := len(body) - len(tidy); spare > maxSpareCommas || untidy != (spare > 0) || untidy == json.Valid(body) {
+		t.Fatalf("%s has %d spare commas, Untidy is %v", body, spare, untidy)
+	}
+	return tidy
+}
+
 // sameElse checks that all members but the two that Rewrite touches are the
 // same, byte for byte.
 func sameElse(t *testing.T, body, out []byte) {
 	t.Helper()
+	body = spareComma.ReplaceAll(body, []byte("$1$2"))
 	var before, after map[string]json.RawMessage
 	if json.Unmarshal(body, &before) != nil || json.Unmarshal(out, &after) != nil {
 		t.Fatalf("%s became %s", body, out)
@@ -140,6 +160,93 @@ func oracleTokens(text string) unit.Tokens {
 		return math.MaxInt64
 	}
 	return unit.Tokens(n.Int64())
+}
+
+// FuzzEmbeddingAsk: whatever ParseEmbeddingAsk lets through is one JSON object
+// that encoding/json reads the same way, and a rewrite changes the model only.
+func FuzzEmbeddingAsk(f *testing.F) {
+	for _, s := range []string{
+		`{"model":"a","input":"hi \u00e9","user":"u","encoding_format":"base64","dimensions":256}`,
+		`{"input":["a","bc",],"m\u006fdel":"a","encoding_format":"float",}`,
+		`{"model":"a","input":[1,2.0,3e0]}`,
+		`{"model":"a","input":[[1,2],[],[3]],"encoding_format":null}`,
+		`{"model":"a","input":"x","stream_options":{"include_usage":false},"Input":1}`,
+		`{"model":"a","input":["x",1]}`,
+	} {
+		f.Add([]byte(s), "text-embedding-3-small")
+	}
+	f.Fuzz(func(t *testing.T, body []byte, name string) {
+		ask, fault := ParseEmbeddingAsk(body)
+		ask.Rewrite(nil, body[:len(body)/2], name, true)
+		if fault != nil {
+			return
+		}
+		sameEmbeddingAsOracle(t, body, ask)
+		out := ask.Rewrite(nil, body, name, true)
+		again, fault := ParseEmbeddingAsk(out)
+		if fault != nil {
+			if name == "" && fault.Param == "model" {
+				return
+			}
+			t.Fatalf("rewrite of %s to %s: %+v", body, out, fault)
+		}
+		want := plain(ask)
+		want.Untidy, want.Model = false, again.Model
+		if got := plain(again); got != want || utf8.ValidString(name) && got.Model != name {
+			t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
+		}
+		sameEmbeddingAsOracle(t, out, again)
+		sameElse(t, body, out)
+	})
+}
+
+func sameEmbeddingAsOracle(t *testing.T, body []byte, ask Ask) {
+	t.Helper()
+	body = tidied(t, body, ask.Untidy)
+	var want struct {
+		Model  string
+		User   string
+		Input  any
+		Format string `json:"encoding_format"`
+	}
+	if err := json.Unmarshal(body, &want); err != nil {
+		t.Fatalf("ParseEmbeddingAsk took %s, encoding/json says %v", body, err)
+	}
+	if ask.Model != want.Model || ask.User != want.User || ask.Base64 != (want.Format == "base64") ||
+		ask.Choices != 1 || ask.MaxOutput != 0 || !ask.Capped || ask.Stream || ask.UsageWanted {
+		t.Fatalf("ParseEmbeddingAsk(%s) = %+v, encoding/json %+v", body, ask, want)
+	}
+	inputs, size := int64(1), int64(0)
+	list, _ := want.Input.([]any)
+	if list != nil {
+		inputs = int64(len(list))
+		if _, flat := list[0].(float64); flat {
+			inputs = 1
+		}
+	} else {
+		list = []any{want.Input}
+	}
+	for _, element := range list {
+		switch e := element.(type) {
+		case string:
+			size += int64(len(e))
+		case float64:
+			size += tokenBytes
+		case []any:
+			for _, token := range e {
+				if token.(float64) < 0 {
+					t.Fatalf("ParseEmbeddingAsk took %s", body)
+				}
+				size += tokenBytes
+			}
+		default:
+			t.Fatalf("ParseEmbeddingAsk took %s", body)
+		}
+	}
+	// Half a surrogate pair has another size as U+FFFD.
+	if ask.Inputs != inputs || ask.TextBytes != size && !strings.Contains(strings.ToLower(string(body)), `\ud`) {
+		t.Fatalf("ParseEmbeddingAsk(%s) = %+v, want %d inputs, %d bytes", body, ask, inputs, size)
+	}
 }
 
 // FuzzObserveCuts: any bytes, cut anywhere, give the same results and the same
@@ -195,6 +302,8 @@ func FuzzObserveJSON(f *testing.F) {
 		f.Add(string(body))
 	}
 	f.Add(`{"usage":{"prompt_tokens":-1,"completion_tokens":1e3,"completion_tokens":2.5,"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":{}},"usage":null}`)
+	f.Add(`{"usage":{"prompt_tokens":9,"cache_read_input_tokens":4,"cache_creation_input_tokens":3,"prompt_tokens_details":{"cache_write_tokens":2,"cache_creation_tokens":1,"audio_tokens":8}}}`)
+	f.Add(`{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135,"completion_tokens_details":{"reasoning_tokens":94,"audio_tokens":2}}}`)
 	f.Add(`{"choices":[{"message":{"content":[{"text":"a"}],"reasoning":"b","reasoning_content":"cc"}},{"text":"d"}],"x_groq":{"usage":{"total_tokens":1}}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		want, ok := oracleDocument(body)
@@ -306,18 +415,37 @@ func (o *oracle) settle(at string, numbers map[string]json.Number) {
 		return oracleTokens(string(n)), ok
 	}
 	var u Usage
-	var p, c, total bool
+	var p, c, total, cached bool
 	u.Prompt, p = number("prompt_tokens")
 	u.Completion, c = number("completion_tokens")
 	u.Total, total = number("total_tokens")
-	u.Cached, _ = number("prompt_tokens_details/cached_tokens")
-	u.Reasoning, _ = number("completion_tokens_details/reasoning_tokens")
-	if !total {
-		u.Total = u.Prompt.Plus(u.Completion)
-	}
 	if !p && !c && !total {
 		return
 	}
+	u.Cached, cached = number("prompt_tokens_details/cached_tokens")
+	if !cached {
+		u.Cached, _ = number("cache_read_input_tokens")
+	}
+	for _, name := range []string{"prompt_tokens_details/cache_write_tokens", "prompt_tokens_details/cache_creation_tokens", "cache_creation_input_tokens"} {
+		n, _ := number(name)
+		u.CacheWrite = max(u.CacheWrite, n)
+	}
+	u.PromptAudio, _ = number("prompt_tokens_details/audio_tokens")
+	u.Reasoning, _ = number("completion_tokens_details/reasoning_tokens")
+	u.CompletionAudio, _ = number("completion_tokens_details/audio_tokens")
+	if !total {
+		u.Total = u.Prompt.Plus(u.Completion)
+	} else if u.Prompt.Plus(u.Completion.Plus(u.Reasoning)) == u.Total {
+		u.Completion = u.Completion.Plus(u.Reasoning)
+	}
+	take := func(part *unit.Tokens, room unit.Tokens) unit.Tokens {
+		if *part > room {
+			*part = room
+		}
+		return room - *part
+	}
+	take(&u.PromptAudio, take(&u.CacheWrite, take(&u.Cached, u.Prompt)))
+	take(&u.CompletionAudio, take(&u.Reasoning, u.Completion))
 	if at == "usage" {
 		o.top = &u
 	} else {
@@ -459,6 +587,9 @@ func FuzzQuote(f *testing.F) {
 		}
 		if mock := AppendMockJSON(nil, s, 1, s, s, MockUsage); !json.Valid(mock) {
 			t.Fatalf("mock of %q = %s", s, mock)
+		}
+		if mock := AppendMockEmbedding(nil, s, nil, 2, len(s)%2 == 0); !json.Valid(mock) {
+			t.Fatalf("mock embedding of %q = %s", s, mock)
 		}
 		stream := string(AppendMockStream(nil, s, 1, s, s, MockUsage, true))
 		got2, ok := oracleStream(stream, false)

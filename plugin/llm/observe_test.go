@@ -89,8 +89,8 @@ func TestObserveJSON(t *testing.T) {
 		{body: `{"usage":{"prompt_tokens":1e300,"completion_tokens":1e300}}`, usage: Usage{Prompt: 1<<63 - 1, Completion: 1<<63 - 1, Total: 1<<63 - 1}, found: true, complete: true},
 		{body: `{"usage":{"total_tokens":5}}`, usage: Usage{Total: 5}, found: true, complete: true},
 		{
-			body:  `{"usage":{"total_tokens":9,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"x":[{"reasoning_tokens":8}],"reasoning_tokens":3}}}`,
-			usage: Usage{Total: 9, Cached: 4, Reasoning: 3}, found: true, complete: true,
+			body:  `{"usage":{"total_tokens":9,"prompt_tokens":5,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"x":[{"reasoning_tokens":8}],"reasoning_tokens":3}}}`,
+			usage: Usage{Prompt: 5, Completion: 4, Total: 9, Cached: 4, Reasoning: 3}, found: true, complete: true,
 		},
 		// No usage at all.
 		{body: `{"usage":null}`, complete: true},

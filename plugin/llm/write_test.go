@@ -1,6 +1,9 @@
 package llm
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestErrorBody(t *testing.T) {
 	for _, c := range []struct {
@@ -94,6 +97,35 @@ func TestMockStream(t *testing.T) {
 	}
 }
 
+func TestMockEmbedding(t *testing.T) {
+	const tail = `],"model":"fake","usage":{"prompt_tokens":10,"total_tokens":10}}`
+	item := func(index, vector string) string {
+		return `{"object":"embedding","index":` + index + `,"embedding":` + vector + `}`
+	}
+	for _, c := range []struct {
+		vector []float64
+		inputs int64
+		base64 bool
+		want   string
+	}{
+		{nil, 1, false, item("0", "[0.1,0.2,0.3]")},
+		{nil, 1, true, item("0", `"zczMPc3MTD6amZk+"`)},
+		{[]float64{0.5, -1e-7, 3}, 3, false, item("0", "[0.5,-1e-07,3.0]") + "," + item("1", "[0.5,-1e-07,3.0]") + "," + item("2", "[0.5,-1e-07,3.0]")},
+		// The three lengths of a tail in base64.
+		{[]float64{1}, 1, true, item("0", `"AACAPw=="`)},
+		{[]float64{1, -2}, 2, true, item("0", `"AACAPwAAAMA="`) + "," + item("1", `"AACAPwAAAMA="`)},
+		{[]float64{1, -2, 0}, 1, true, item("0", `"AACAPwAAAMAAAAAA"`)},
+		{[]float64{math.NaN(), math.Inf(1), 1e300, 1}, 1, false, item("0", "[0.0,0.0,0.0,1.0]")},
+		{[]float64{math.NaN(), math.Inf(-1), -1e300}, 1, true, item("0", `"AAAAAAAAAAAAAAAA"`)},
+		{nil, 0, false, ""},
+	} {
+		want := `>{"object":"list","data":[` + c.want + tail
+		if got := string(AppendMockEmbedding([]byte(">"), "fake", c.vector, c.inputs, c.base64)); got != want {
+			t.Errorf("AppendMockEmbedding(%v, %d, %v)\n = %s\n want %s", c.vector, c.inputs, c.base64, got, want)
+		}
+	}
+}
+
 // What Fairshare answers itself, it also counts right.
 func TestObserveMocks(t *testing.T) {
 	var o Observer
@@ -106,5 +138,10 @@ func TestObserveMocks(t *testing.T) {
 	o.Chunk(AppendMockStream(nil, "i", 1, "m", "hello-world", MockUsage, true), true)
 	if u, ok := o.Usage(); u != MockUsage || !ok || !o.Complete() || o.OutputBytes() != 11 {
 		t.Errorf("mock stream: usage %+v %v, complete %v, output %d", u, ok, o.Complete(), o.OutputBytes())
+	}
+	o.Reset(JSON, false)
+	o.Chunk(AppendMockEmbedding(nil, "m", nil, 3, false), true)
+	if u, ok := o.Usage(); u != MockEmbeddingUsage || !ok || !o.Complete() || o.OutputBytes() != 0 {
+		t.Errorf("mock embeddings: usage %+v %v, complete %v, output %d", u, ok, o.Complete(), o.OutputBytes())
 	}
 }

@@ -14,6 +14,7 @@ type Book struct {
 	Totals   Totals
 	Learned  Learned // of the whole model group
 	Lines    []Line  // of active keys
+	Pools    []Pool  // by Claim.Pool, if the group has any
 }
 
 // Totals count all that a model group ever did.
@@ -29,15 +30,30 @@ type Totals struct {
 
 // A Line is one active key's part of a book.
 type Line struct {
-	ID       uint64 // KeyID of the caller's key; 0 for all keys beyond those followed one by one
+	ID       uint64 // KeyID of the caller's key; another number for all keys beyond those followed one by one
 	Used     unit.Tokens
 	Held     unit.Tokens
 	Requests int64
 	Refused  int64
 	Slots    int64  // in flight
 	Weight   uint32 // millionths
+	Pool     uint8  // NoPool for none
 
 	// Of the model's limits: the key's share, and what it may take now.
+	TokenShare, TokensAvailable     int64
+	RequestShare, RequestsAvailable int64
+}
+
+// A Pool is one pool's part of a book.
+type Pool struct {
+	Weight   uint32 // millionths of the capacity
+	Active   int64  // keys
+	Used     unit.Tokens
+	Held     unit.Tokens
+	Requests int64
+	Refused  int64
+
+	// Of the model's limits: the reservation, and what the pool may take now.
 	TokenShare, TokensAvailable     int64
 	RequestShare, RequestsAvailable int64
 }
@@ -47,14 +63,13 @@ type Line struct {
 func (l *Ledger) Read(now int64, t *Terms, b *Book) error {
 	l.begin(t)
 	if l.read(now) {
-		l.buf.copyTo(b, now, t)
+		l.buf.copyTo(b, now, t, &l.look)
 	}
 	return l.err
 }
 
-func (r record) copyTo(b *Book, now int64, t *Terms) {
-	active, weights := r.census()
-	ms := r.msLeft(now)
+func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
+	active, _ := r.census()
 	*b = Book{
 		Minute: r.at(atMinute), Requests: r.at(atRequests), Used: unit.Tokens(r.at(atUsed)), Held: unit.Tokens(r.at(atHeld)),
 		PrevHeld: unit.Tokens(r.at(atPrevHeld)), Slots: r.at(atSlots), Active: active,
@@ -65,23 +80,53 @@ func (r record) copyTo(b *Book, now int64, t *Terms) {
 		},
 		Learned: r.learned(atLearned),
 		Lines:   b.Lines[:0],
+		Pools:   b.Pools[:0],
+	}
+	ms := r.msLeft(now)
+	for i, weight := range t.Pools.Weights {
+		p := Pool{Weight: weight}
+		l.see(r, 0, t, &Claim{Pool: uint8(i)}, 0)
+		for k := range l.limits[:l.n] {
+			m := &l.limits[k]
+			share, available := l.reservation(m, i)/milli, max(0, l.poolRoom(m, ms))/milli
+			if m.d == tokens {
+				p.TokenShare, p.TokensAvailable = share, available
+			} else {
+				p.RequestShare, p.RequestsAvailable = share, available
+			}
+		}
+		b.Pools = append(b.Pools, p)
 	}
 	for line := r.first(); line < r.end(); line += lineSize {
+		pool := r[line+linePool]
+		k := Line{
+			ID: uint64(r.at(line + lineID)), Used: unit.Tokens(r.at(line + lineUsed)), Held: unit.Tokens(r.at(line + lineHeld)),
+			Requests: r.at4(line + lineCount), Refused: r.at4(line + lineRefused), Slots: r.at4(line + lineSlots),
+			Weight: uint32(r.at4(line + lineWeight)), Pool: pool,
+		}
+		if int(pool) < len(b.Pools) {
+			p := &b.Pools[pool]
+			p.Used, p.Held = p.Used.Plus(k.Used), p.Held.Plus(k.Held)
+			p.Requests += k.Requests
+			p.Refused += k.Refused
+			if r.active(line) {
+				p.Active++
+			}
+		}
 		if !r.active(line) {
 			continue
 		}
-		w := r.at4(line + lineWeight)
-		k := Line{
-			ID: uint64(r.at(line + lineID)), Used: unit.Tokens(r.at(line + lineUsed)), Held: unit.Tokens(r.at(line + lineHeld)),
-			Requests: r.at4(line + lineCount), Refused: r.at4(line + lineRefused), Slots: r.at4(line + lineSlots), Weight: uint32(w),
+		if l.me = line; l.count > 0 || len(b.Lines) == 0 { // without pools all lines see the same
+			l.see(r, line, t, &Claim{Pool: pool}, 0)
 		}
-		if t.LimitTPM && weights > 0 {
-			k.TokenShare = mulDiv(int64(t.TPM), w, weights)
-			k.TokensAvailable = r.available(tokens, int64(t.TPM), line, weights, ms) / milli
-		}
-		if t.LimitRPM && weights > 0 {
-			k.RequestShare = mulDiv(t.RPM, w, weights)
-			k.RequestsAvailable = r.available(requests, t.RPM, line, weights, ms) / milli
+		for i := range l.limits[:l.n] {
+			m := &l.limits[i]
+			l.fits(m, ms)
+			if m.d == tokens {
+				k.TokenShare, k.TokensAvailable = l.part(m)/milli, max(0, m.room)/milli
+			} else {
+				k.RequestShare, k.RequestsAvailable = l.part(m)/milli, max(0, m.room)/milli
+			}
 		}
 		b.Lines = append(b.Lines, k)
 	}

@@ -12,7 +12,7 @@ import (
 func FuzzRecord(f *testing.F) {
 	whole := newRecord(nil, "fs/m/m", t0)
 	for id := range uint64(3) {
-		whole.open(id + 1)
+		whole.open(id+1, NoPool)
 	}
 	whole.seal(5)
 	f.Add([]byte(whole), true, int64(0))

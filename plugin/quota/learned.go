@@ -53,7 +53,7 @@ const (
 // leaves room for four times their mean distance from the mean. An answer of
 // which nothing is known is taken for a quarter of a minute's tokens at most,
 // so that a small model is not closed by a guess.
-func (a *Ask) estimate(key, model Learned, t *Terms) (input, output unit.Tokens) {
+func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool) (input, output unit.Tokens) {
 	input = unit.Tokens(a.TextBytes/bytesAToken + messageTokens)
 	if model.Ratio > 0 {
 		input = unit.Tokens((a.TextBytes*int64(model.Ratio) + 1<<15) >> 16)
@@ -70,8 +70,8 @@ func (a *Ask) estimate(key, model Learned, t *Terms) (input, output unit.Tokens)
 		output = a.MaxOutput
 	case l.Samples > 0:
 		output = expected
-	case t.LimitTPM:
-		output = min(unknownOutput, max(1, t.TPM/4))
+	case limited:
+		output = min(unknownOutput, max(1, least/4))
 	default:
 		output = unknownOutput
 	}

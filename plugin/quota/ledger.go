@@ -17,8 +17,10 @@ type Ledger struct {
 	try   int
 	done  bool
 	err   error
+	look  look // the decision under way
 
 	worker
+	accounts
 }
 
 // NewLedger returns a ledger over the store. instance must be random: it tells

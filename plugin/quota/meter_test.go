@@ -1,366 +1,377 @@
 package quota
 
 import (
-	"strconv"
+	"maps"
+	"strings"
 	"testing"
 
+	"fairshare/plugin/period"
 	"fairshare/plugin/unit"
 )
 
-// t0 is the start of a minute: 2026-11-21 12:00:00 UTC.
-const t0 = int64(1795262400_000)
+// flat is a price of so many pico dollars a request, whatever its tokens.
+type flat unit.PicoUSD
 
-const second = int64(1000)
+func (f flat) Estimate(_, _ unit.Tokens) unit.PicoUSD { return unit.PicoUSD(f) }
 
-// An act is one row of a timeline.
-type act struct {
-	at     int64  // seconds after t0
-	do     string // "ask", "settle", "release"
-	key    uint64
-	tokens int64 // exact cost of an ask, usage of a settlement
-	want   string
+func capped(n int64) Cap { return Cap{Limited: true, Max: n} }
+
+// meters makes a key's, a user's and a team's meter.
+func meters(edit func(key, user, team *Meter)) []*Meter {
+	key, user, team := NewMeter(ForKey, "k", ""), NewMeter(ForUser, "u", ""), NewMeter(ForTeam, "t", "")
+	edit(key, user, team)
+	return []*Meter{key, user, team}
 }
 
-// play runs a timeline on one ledger. The answer of an ask is "ok" or the
-// refusal with what the caller and the model have left and how many were active.
-func play(t *testing.T, terms *Terms, claim func(uint64) Claim, acts []act) *Ledger {
-	t.Helper()
-	l := NewLedger(new(Memory), 7)
-	open := map[uint64][]Hold{}
-	for i, a := range acts {
-		now, got := t0+a.at*second, "ok"
-		switch a.do {
-		case "ask":
-			c := Claim{Key: a.key, Weight: One, Pool: NoPool}
-			if claim != nil {
-				c = claim(a.key)
-			}
-			c.Exact = unit.Tokens(a.tokens)
-			v, err := l.Admit(now, terms, c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.OK() {
-				open[a.key] = append(open[a.key], v.Hold)
-			} else {
-				got = describe(&v)
-			}
-		case "settle", "release":
-			h := open[a.key][0]
-			open[a.key] = open[a.key][1:]
-			var err error
-			if a.do == "settle" {
-				err = l.Settle(now, terms, &h, Spent{Total: unit.Tokens(a.tokens)})
-			} else {
-				err = l.Release(now, terms, &h)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			b := read(t, l, now, terms)
-			got = "used " + itoa(int64(b.Used)) + " held " + itoa(int64(b.Held))
-		}
-		if got != a.want {
-			t.Fatalf("act %d: at %ds %s key %d tokens %d\n got  %s\n want %s", i, a.at, a.do, a.key, a.tokens, got, a.want)
-		}
-	}
-	return l
-}
+var open = NewTerms("m", 0, 0, false, false)
 
-func read(t *testing.T, l *Ledger, now int64, terms *Terms) *Book {
+func balanceOf(t *testing.T, l *Ledger, now int64, m *Meter) Balance {
 	t.Helper()
-	b := new(Book)
-	if err := l.Read(now, terms, b); err != nil {
+	b, err := l.Balance(now, m)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func describe(v *Verdict) string {
-	what, room := "tpm", v.Tokens
-	if v.Reason == OverRequests {
-		what, room = "rpm", v.Requests
+// dump is what a store holds.
+func dump(m *Memory) map[string]string {
+	all := map[string]string{}
+	for key, c := range m.cells {
+		all[key] = string(c.value)
 	}
-	s := what + " caller " + itoa(room.Caller) + " model " + itoa(room.Model) + " active " + itoa(v.Active)
-	if v.RetryMS == Never {
-		return s + " never"
-	}
-	return s + " retry " + itoa((v.RetryMS+999)/1000)
+	return all
 }
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
-
-func tpm(n int64) *Terms { t := NewTerms("m", n, 0, true, false); return &t }
-func rpm(n int64) *Terms { t := NewTerms("m", 0, n, false, true); return &t }
-
-func TestDocumentsExample(t *testing.T) {
-	play(t, tpm(60), nil, []act{
-		{1, "ask", 1, 30, "ok"},
-		{2, "settle", 1, 30, "used 30 held 0"},
-		{3, "ask", 2, 30, "ok"},
-		{4, "ask", 2, 30, "tpm caller 0 model 0 active 2 retry 56"},
-		{60, "ask", 2, 30, "ok"},
-	})
-}
-
-func TestRequestsOfTwoKeysStrandNone(t *testing.T) {
-	play(t, rpm(4), nil, []act{
-		{0, "ask", 1, 0, "ok"},
-		{0, "ask", 2, 0, "ok"},
-		{0, "ask", 1, 0, "ok"},
-		{0, "ask", 2, 0, "ok"}, // LiteLLM refuses this one: int(1/2) = 0
-		{0, "ask", 1, 0, "rpm caller 0 model 0 active 2 retry 60"},
-	})
-}
-
-func TestOneRequestAMinuteAmongThreeKeys(t *testing.T) {
-	play(t, rpm(1), nil, []act{
-		{0, "ask", 1, 0, "ok"},
-		{1, "ask", 2, 0, "rpm caller 0 model 0 active 1 retry 59"},
-		{2, "ask", 3, 0, "rpm caller 0 model 0 active 2 retry 58"},
-		{60, "ask", 3, 0, "ok"},
-	})
-}
-
-func TestKeyAloneTakesAllAndNewcomerFindsItsPartAtItsRate(t *testing.T) {
-	play(t, tpm(600), nil, []act{
-		{0, "ask", 1, 100, "ok"},
-		{0, "ask", 1, 100, "ok"}, // alone: 600 are its share
-		{30, "ask", 2, 100, "ok"},
-		// Half a minute left: 150 of key 2's 300 must still be found for it,
-		// of 300 that are left.
-		{30, "ask", 1, 150, "ok"},
-		{30, "ask", 1, 1, "tpm caller 0 model 150 active 2 retry 1"},
-		{30, "ask", 2, 150, "ok"},
-		{30, "ask", 2, 1, "tpm caller 0 model 0 active 2 retry 30"},
-	})
-}
-
-func TestWhatNobodyClaimsIsNotStranded(t *testing.T) {
-	play(t, tpm(600), nil, []act{
-		{0, "ask", 2, 10, "ok"}, // asks once and never again
-		{0, "ask", 1, 300, "ok"},
-		{0, "ask", 1, 100, "tpm caller 0 model 290 active 2 retry 22"},
-		{22, "ask", 1, 100, "ok"},
-		{59, "ask", 1, 180, "ok"},
-	})
-}
-
-func TestFirstRequestMayExceedTheShare(t *testing.T) {
-	play(t, tpm(90), nil, []act{
-		{0, "ask", 1, 10, "ok"},
-		{0, "ask", 2, 10, "ok"},
-		{0, "ask", 3, 50, "ok"}, // its share is 30
-		{0, "ask", 3, 10, "tpm caller 0 model 20 active 3 retry 50"},
-		{0, "ask", 4, 30, "tpm caller 0 model 20 active 3 retry 60"},
-	})
-}
-
-func TestRequestLargerThanAnyMinuteIsAdmittedToAnEmptyOne(t *testing.T) {
-	play(t, tpm(100), nil, []act{
-		{0, "ask", 1, 5000, "ok"},
-		{1, "ask", 2, 1, "tpm caller 0 model 0 active 1 retry 59"},
-		{2, "settle", 1, 250, "used 250 held 0"},
-		// 150 of debt: the next minute is full, the one after has half.
-		{60, "ask", 2, 60, "tpm caller 0 model 0 active 0 retry 120"},
-		{120, "ask", 2, 60, "tpm caller 50 model 50 active 0 retry 60"},
-		{180, "ask", 2, 60, "ok"},
-	})
-}
-
-func TestWeightsAreHardAndZeroGetsNothing(t *testing.T) {
-	weights := map[uint64]uint32{1: 0, 2: One, 3: One / 5}
-	claim := func(k uint64) Claim { return Claim{Key: k, Weight: weights[k], Pool: uint8(k), Hard: true} }
-	play(t, rpm(100), claim, []act{
-		{0, "ask", 1, 0, "rpm caller 0 model 100 active 0 never"},
-		{0, "ask", 2, 0, "ok"},
-	})
-	acts := []act{}
-	for range 20 {
-		acts = append(acts, act{0, "ask", 3, 0, "ok"})
-	}
-	acts = append(acts, act{0, "ask", 3, 0, "rpm caller 0 model 80 active 1 retry 60"})
-	play(t, rpm(100), claim, acts)
-}
-
-func TestReleaseAndSettleCloseAHoldOnce(t *testing.T) {
-	terms, l := tpm(100), NewLedger(new(Memory), 7)
-	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40})
-	if err != nil || !v.OK() {
-		t.Fatal(err, v.Reason)
-	}
-	h := v.Hold
-	for range 3 {
-		if err := l.Settle(t0, terms, &h, Spent{Total: 30}); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Release(t0, terms, &h); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := read(t, l, t0, terms)
-	if b.Used != 30 || b.Held != 0 || b.Slots != 0 || b.Totals.Tokens != 30 {
-		t.Fatalf("used %d held %d slots %d total %d, want 30 0 0 30", b.Used, b.Held, b.Slots, b.Totals.Tokens)
-	}
-}
-
-func TestAnswerThatEndsInTheNextMinute(t *testing.T) {
-	play(t, tpm(100), nil, []act{
-		{50, "ask", 1, 60, "ok"},
-		{55, "ask", 2, 40, "ok"},
-		{60, "ask", 3, 90, "ok"}, // a new minute: the old holds are not in the way
-		// 70 were used where 60 were held: with key 2's 40 the old minute is
-		// over by 10, which the new one pays once.
-		{61, "settle", 1, 70, "used 10 held 90"},
-		{62, "settle", 2, 40, "used 10 held 90"},
-	})
-}
-
-func TestActiveWhileInFlight(t *testing.T) {
-	terms := tpm(600)
-	l := NewLedger(new(Memory), 7)
-	ask := func(at int64, key uint64) Verdict {
-		v, err := l.Admit(t0+at*second, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 10})
-		if err != nil || !v.OK() {
-			t.Fatal(err, v.Reason)
-		}
-		return v
-	}
-	flying := ask(50, 1)
-	ended := ask(50, 2)
-	if err := l.Settle(t0+51*second, terms, &ended.Hold, Spent{Total: 10}); err != nil {
-		t.Fatal(err)
-	}
-	if v := ask(60, 3); v.Active != 1 {
-		t.Fatalf("active %d, want 1: the key in flight, not the one that ended", v.Active)
-	}
-	if err := l.Settle(t0+61*second, terms, &flying.Hold, Spent{Total: 10}); err != nil {
-		t.Fatal(err)
-	}
-	if v := ask(62, 4); v.Active != 1 {
-		t.Fatalf("active %d, want 1: only the key that asked in this minute", v.Active)
-	}
-}
-
-func TestClockStepsBack(t *testing.T) {
-	play(t, tpm(60), nil, []act{
-		{60, "ask", 1, 60, "ok"},
-		{59, "ask", 1, 60, "tpm caller 0 model 0 active 1 retry 60"}, // a little: the book's minute goes on
-		{-120, "ask", 1, 60, "ok"},                                   // far: a clock that was wrong locks nobody
-	})
-}
-
-// The refund: hold and give back lets one caller make 13 calls and a bit where
-// a reservation that is never refunded makes 2.
-func TestRefundOfOneCaller(t *testing.T) {
-	terms, l := tpm(600), NewLedger(new(Memory), 7)
-	passed := 0
-	for range 40 {
-		v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 20, MaxOutput: 200, Capped: true}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !v.OK() {
-			continue
-		}
-		passed++
-		if err := l.Settle(t0, terms, &v.Hold, Spent{Prompt: 10, Completion: 20, Total: 30, Learn: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if passed < 14 || passed > 20 {
-		t.Fatalf("%d of 40 calls passed, want 14 to 20", passed)
-	}
-}
-
-func TestEstimateLearnsEqualAnswersExactly(t *testing.T) {
-	terms, l := tpm(60), NewLedger(new(Memory), 7)
-	ask := Ask{TextBytes: 47}
-	first, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: ask})
-	if err != nil || !first.OK() {
-		t.Fatal(err, first.Reason)
-	}
-	if err := l.Settle(t0, terms, &first.Hold, Spent{Prompt: 10, Completion: 20, Total: 30, Learn: true}); err != nil {
-		t.Fatal(err)
-	}
-	for minute := int64(1); minute < 50; minute++ {
-		now := t0 + minute*minuteMS
-		var holds []Hold
-		for key := range uint64(20) {
-			v, err := l.Admit(now, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Ask: ask})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.OK() {
-				holds = append(holds, v.Hold)
-			}
-		}
-		if len(holds) != 2 {
-			t.Fatalf("minute %d: %d admitted, want 2", minute, len(holds))
-		}
-		for i := range holds {
-			if err := l.Settle(now, terms, &holds[i], Spent{Prompt: 10, Completion: 20, Total: 30, Learn: true}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-func TestMoreKeysThanLines(t *testing.T) {
-	terms, l := tpm(1_000_000), NewLedger(new(Memory), 7)
-	for key := range uint64(maxLines + 100) {
-		v, err := l.Admit(t0, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Exact: 100})
-		if err != nil || !v.OK() {
-			t.Fatalf("key %d: %v %v", key, err, v.Reason)
-		}
-		if err := l.Settle(t0, terms, &v.Hold, Spent{Total: 100}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := read(t, l, t0, terms)
-	if len(b.Lines) != maxLines+1 || b.Used != 100*(maxLines+100) || b.Slots != 0 {
-		t.Fatalf("lines %d used %d slots %d", len(b.Lines), b.Used, b.Slots)
-	}
-}
-
-func TestUnlimitedStillCounts(t *testing.T) {
-	terms := NewTerms("m", 0, 0, false, false)
-	l := NewLedger(new(Memory), 7)
-	for range 100 {
-		v, err := l.Admit(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 40}})
-		if err != nil || !v.OK() {
-			t.Fatal(err, v.Reason)
-		}
-		if v.Tokens.Limited || v.Requests.Limited {
-			t.Fatal("a limit where there is none")
-		}
-		if err := l.Settle(t0, &terms, &v.Hold, Spent{Total: 7}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := read(t, l, t0, &terms)
-	if b.Totals.Tokens != 700 || b.Totals.Requests != 100 || b.Slots != 0 {
-		t.Fatalf("%+v", b.Totals)
-	}
-}
-
-func BenchmarkAdmitSettle(b *testing.B) {
-	for _, keys := range []uint64{1, 10, 200} {
-		b.Run("keys="+strconv.FormatUint(keys, 10), func(b *testing.B) {
-			terms := NewTerms("m", 1<<50, 1<<50, true, true)
-			l := NewLedger(new(Memory), 7)
-			b.ReportAllocs()
-			var n uint64
-			for b.Loop() {
-				n++
-				v, err := l.Admit(t0, &terms, Claim{Key: n%keys + 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 100}})
-				if err != nil || !v.OK() {
-					b.Fatal(err, v.Reason)
+func TestEveryLimitRefusesAndChangesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edit  func(key, user, team *Meter)
+		terms Terms
+		want  []Reason
+		by    int
+		retry int64
+	}{
+		{"key rpm", func(k, _, _ *Meter) { k.RPM = capped(2) }, open, []Reason{Admitted, Admitted, OverRequests}, 0, 60_000},
+		{"user rpm", func(_, u, _ *Meter) { u.RPM = capped(1) }, open, []Reason{Admitted, OverRequests}, 1, 60_000},
+		{"team tpm", func(_, _, g *Meter) { g.TPM = capped(60) }, open, []Reason{Admitted, Admitted, OverTokens}, 2, 60_000},
+		{"one request above a tpm", func(_, _, g *Meter) { g.TPM = capped(10) }, open, []Reason{Admitted, OverTokens}, 2, 60_000},
+		{"tpm zero", func(_, _, g *Meter) { g.TPM = capped(0) }, open, []Reason{OverTokens}, 2, Never},
+		{"rpm zero", func(_, u, _ *Meter) { u.RPM = capped(0) }, open, []Reason{OverRequests}, 1, Never},
+		{"parallel", func(k, _, _ *Meter) { k.Parallel = capped(2) }, open, []Reason{Admitted, Admitted, OverParallel}, 0, 1000},
+		{"parallel zero", func(k, _, _ *Meter) { k.Parallel = capped(0) }, open, []Reason{OverParallel}, 0, Never},
+		{"budget: held cost counts", func(_, u, _ *Meter) { u.Budget = capped(150) }, open, []Reason{Admitted, Admitted, OverBudget}, 1, Never},
+		{"budget zero", func(_, u, _ *Meter) { u.Budget = capped(0) }, open, []Reason{OverBudget}, 1, Never},
+		{"soft budget", func(_, u, _ *Meter) { u.Soft = capped(0) }, open, []Reason{Admitted, Admitted}, -1, 0},
+		{
+			"budget before slots before requests before tokens",
+			func(k, u, g *Meter) {
+				k.TPM, u.RPM, g.Parallel = capped(30), capped(1), capped(1)
+				g.Budget = capped(100)
+			}, open, []Reason{Admitted, OverBudget}, 2, Never,
+		},
+		{
+			"slots before requests before tokens",
+			func(k, u, g *Meter) { k.TPM, u.RPM, g.Parallel = capped(30), capped(1), capped(1) },
+			open, []Reason{Admitted, OverParallel}, 2, 60_000,
+		},
+		{
+			"requests before tokens",
+			func(k, u, _ *Meter) { k.TPM, u.RPM = capped(30), capped(1) },
+			open, []Reason{Admitted, OverRequests}, 1, 60_000,
+		},
+		{"the model after all", func(k, _, _ *Meter) { k.RPM = capped(9) }, *rpm(2), []Reason{Admitted, Admitted, OverRequests}, -1, 60_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := new(Memory)
+			l := NewLedger(s, 1)
+			all := meters(c.edit)
+			terms := c.terms
+			for i, want := range c.want {
+				before := dump(s)
+				v, err := l.Admit(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(100)})
+				if err != nil || v.Reason != want {
+					t.Fatalf("request %d: %v %d, want %d", i+1, err, v.Reason, want)
 				}
-				if err := l.Settle(t0, &terms, &v.Hold, Spent{Prompt: 10, Completion: 20, Total: 30, Learn: true}); err != nil {
-					b.Fatal(err)
+				if v.OK() {
+					continue
+				}
+				if v.By != c.by || v.RetryMS != c.retry {
+					t.Errorf("refused by %d, retry %d; want %d, %d", v.By, v.RetryMS, c.by, c.retry)
+				}
+				if v.By < 0 {
+					delete(before, terms.Key) // the model notes whom it refused
+				}
+				after := dump(s)
+				if v.By < 0 {
+					delete(after, terms.Key)
+				}
+				if !maps.Equal(before, after) {
+					t.Error("a refused request changed the books")
 				}
 			}
 		})
 	}
+}
+
+func TestCrossingRequestCompletesAndItsExcessIsDebt(t *testing.T) {
+	l := NewLedger(new(Memory), 1)
+	key := NewMeter(ForKey, "k", "")
+	key.Budget, key.TPM = capped(50), capped(100)
+	ask := func(now int64) Verdict {
+		t.Helper()
+		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40, Meters: []*Meter{key}, Price: flat(10)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	v := ask(t0)
+	if err := l.Settle(t0, &open, &v.Hold, Spent{Total: 250, Cost: 49}); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, l, t0, key); b.Spent != 49 || b.Held != 0 || b.Tokens != 250 || b.Slots != 0 {
+		t.Fatalf("%+v", b)
+	}
+	// 150 tokens of debt: the next minute owes 150, the one after 50.
+	for minute, want := range []Reason{OverTokens, OverTokens, Admitted} {
+		now := t0 + int64(minute)*60*second
+		if v = ask(now); v.Reason != want {
+			t.Fatalf("minute %d: %d, want %d", minute, v.Reason, want)
+		}
+		if want == OverTokens && v.RetryMS != 120*second-int64(minute)*60*second {
+			t.Errorf("minute %d: retry in %d ms", minute, v.RetryMS)
+		}
+	}
+	now := t0 + 2*60*second
+	if err := l.Settle(now, &open, &v.Hold, Spent{Total: 1, Cost: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	if v = ask(now + 60*second); v.Reason != OverBudget || v.Meters[0].Cost != 1049 {
+		t.Fatalf("%d at %d", v.Reason, v.Meters[0].Cost)
+	}
+	// A larger budget keeps what was spent.
+	key.Budget.Max = 1050
+	if v = ask(now + 60*second); !v.OK() {
+		t.Fatal("refused below the new budget")
+	}
+}
+
+// slide asks as often as it can from one moment to another and returns when it
+// was admitted.
+func slide(t *testing.T, sliding bool, from, to int64) (at []int64) {
+	t.Helper()
+	l := NewLedger(new(Memory), 1)
+	key := NewMeter(ForKey, "k", "")
+	key.RPM, key.Sliding = capped(10), sliding
+	for now := from; now < to; now += second / 2 {
+		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.OK() {
+			at = append(at, now)
+			continue
+		}
+		// Retry-After is true: not admitted a second before it, admitted then.
+		probe := func(now int64) bool {
+			var a account
+			if err := l.account(now, key, &a); err != nil {
+				t.Fatal(err)
+			}
+			return a.refuses(now, 0, key) == Admitted
+		}
+		if !probe(now+v.RetryMS) || v.RetryMS > second && probe(now+v.RetryMS-second) {
+			t.Fatalf("sliding %v, %d ms into the minute: retry in %d ms is not true", sliding, now-t0, v.RetryMS)
+		}
+	}
+	return at
+}
+
+func TestSlidingWindowHasNoDoubleBurst(t *testing.T) {
+	busiest := func(at []int64) int {
+		most := 0
+		for i := range at {
+			n := 0
+			for _, b := range at[i:] {
+				if b < at[i]+60*second {
+					n++
+				}
+			}
+			most = max(most, n)
+		}
+		return most
+	}
+	// Ten at the end of a minute and ten at the start of the next.
+	from, to := t0+55*second, t0+65*second
+	if n := busiest(slide(t, false, from, to)); n != 20 {
+		t.Errorf("fixed: %d within sixty seconds, want the double burst of 20", n)
+	}
+	if n := busiest(slide(t, true, from, to)); n > 10 {
+		t.Errorf("sliding: %d within sixty seconds", n)
+	}
+	// Over a long time the limit is used: at least 9 of 10 a minute.
+	if n := len(slide(t, true, t0, t0+600*second)); n < 90 || n > 110 {
+		t.Errorf("sliding: %d in ten minutes, want about 100", n)
+	}
+}
+
+func TestLateAnswerPaysInThePeriodOfItsRequest(t *testing.T) {
+	l := NewLedger(new(Memory), 1)
+	key := NewMeter(ForKey, "k", "")
+	key.Budget, key.Every = capped(1000), period.Duration{N: 1, Unit: period.Minute}
+	v, err := l.Admit(t0+59*second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}, Price: flat(7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := t0 + 61*second
+	if b := balanceOf(t, l, next, key); b.Spent != 0 || b.Held != 0 || b.ResetAt != t0+120*second {
+		t.Fatalf("%+v", b)
+	}
+	if err := l.Settle(next, &open, &v.Hold, Spent{Total: 3, Cost: 900}); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, l, next, key); b.Spent != 0 || b.TotalSpent != 900 || b.Slots != 0 {
+		t.Fatalf("%+v", b)
+	}
+	// A clock that steps back finds the period as it was.
+	if b := balanceOf(t, l, t0, key); b.Spent != 900 || b.Held != 0 {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestChangedDurationKeepsWhatWasSpent(t *testing.T) {
+	l := NewLedger(new(Memory), 1)
+	key := NewMeter(ForKey, "k", "")
+	key.Budget, key.Every = capped(1000), period.Duration{N: 1, Unit: period.Day}
+	if err := l.SetSpent(t0, key, 77); err != nil {
+		t.Fatal(err)
+	}
+	key.Every = period.Duration{N: 1, Unit: period.Month}
+	if b := balanceOf(t, l, t0, key); b.Spent != 77 || b.ResetAt <= t0+2*86400*second {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestTalliesAreWrittenWithTheTick(t *testing.T) {
+	s := new(Memory)
+	l, other := NewLedger(s, 1), NewLedger(s, 2)
+	key := NewMeter(ForKey, "k", "")
+	for range 3 {
+		l.Tally(t0, key, &Spent{Total: 5, Cost: 2})
+	}
+	if b := balanceOf(t, other, t0, key); b.Spent != 0 {
+		t.Fatalf("%+v", b)
+	}
+	l.Tick(t0+200, nil)
+	if b := balanceOf(t, other, t0+200, key); b.Spent != 6 || b.Tokens != 15 || b.TotalRequests != 3 || b.TotalSpent != 6 {
+		t.Fatalf("%+v", b)
+	}
+	l.Tick(t0+400, nil)
+	if b := balanceOf(t, other, t0+400, key); b.Spent != 6 {
+		t.Fatal("written twice")
+	}
+	if err := l.Forget(t0, key); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, other, t0, key); b.TotalSpent != 0 {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestCarryTakesTheBooksToANewKey(t *testing.T) {
+	l := NewLedger(new(Memory), 1)
+	from, to := NewMeter(ForKey, "old", ""), NewMeter(ForKey, "new", "")
+	from.Parallel, to.Parallel = capped(5), capped(5)
+	v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{from}, Price: flat(3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetSpent(t0, from, 9); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Carry(t0, from, to); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, l, t0, to); b.Spent != 9 || b.Held != 0 || b.Slots != 0 || b.Requests != 1 {
+		t.Fatalf("%+v", b)
+	}
+	if err := l.Settle(t0, &open, &v.Hold, Spent{Cost: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, l, t0, to); b.Slots != 0 {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestDeadWorkersMetersComeBack(t *testing.T) {
+	s := new(Memory)
+	dead, alive := NewLedger(s, 1), NewLedger(s, 2)
+	all := meters(func(k, u, g *Meter) { k.Parallel, u.TPM, g.Budget = capped(50), capped(10_000), capped(1<<40) })
+	watch(&open, t0, t0+second, func(int64) bool { return false }, dead, alive)
+	for range 20 {
+		if _, err := dead.Admit(t0+second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(3)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := balanceOf(t, alive, t0+second, all[2]); b.Slots != 20 || b.Held != 60 {
+		t.Fatalf("%+v", b)
+	}
+	at := watch(&open, t0+second, t0+20*second, func(now int64) bool { return balanceOf(t, alive, now, all[0]).Slots == 0 }, alive)
+	if at < 0 || at > t0+11*second {
+		t.Fatalf("back after %d ms", at-t0)
+	}
+	for _, m := range all {
+		if b := balanceOf(t, alive, at, m); b.Slots != 0 || b.Held != 0 || b.Hold != 0 {
+			t.Errorf("%c: %+v", m.ID[0], b)
+		}
+	}
+}
+
+func TestForeignAndTornMetersAreNotRead(t *testing.T) {
+	key, other := NewMeter(ForKey, "k", ""), NewMeter(ForKey, "other", "")
+	b := balance{slots: 3}
+	whole := b.encode(nil, &key.ID, 5)
+	var got balance
+	if !got.decode(whole, &key.ID) || got.slots != 3 {
+		t.Fatal("a whole record is not read")
+	}
+	if got.decode(whole, &other.ID) || got.decode(whole[:len(whole)-1], &key.ID) || got.decode(append([]byte{9}, whole[1:]...), &key.ID) {
+		t.Fatal("a foreign record is read")
+	}
+	whole[8]++
+	if got.decode(whole, &key.ID) {
+		t.Fatal("a torn record is read")
+	}
+	if strings.Contains(string(key.ID[1:]), "k") && key.ID == other.ID {
+		t.Fatal("ids do not tell subjects apart")
+	}
+}
+
+// FuzzMeterRecord: whatever lies in the store, a meter works.
+func FuzzMeterRecord(f *testing.F) {
+	key := NewMeter(ForKey, "k", "")
+	b := balance{}
+	f.Add(b.encode(nil, &key.ID, 1), int64(0))
+	b.minutes[0] = minuteBook{minute: 1 << 62, requests: 1 << 62, used: 1 << 62, held: 1 << 62}
+	b.periods[1] = periodBook{start: -1 << 63, end: 1<<63 - 1, spent: 1 << 62, held: 1<<63 - 1}
+	f.Add(b.encode(nil, &key.ID, 1), int64(1<<62))
+	f.Fuzz(func(t *testing.T, record []byte, now int64) {
+		s := new(Memory)
+		s.Set(key.key, record, 0)
+		l := NewLedger(s, 1)
+		m := *key
+		m.RPM, m.TPM, m.Budget, m.Parallel, m.Sliding = capped(5), capped(500), capped(100), capped(3), now&1 == 0
+		m.Every = period.Duration{N: 1, Unit: period.Unit(now & 3)}
+		now = int64(uint64(now) >> 8)
+		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{&m}, Price: flat(2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.OK() {
+			if err := l.Settle(now, &open, &v.Hold, Spent{Total: 3, Cost: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

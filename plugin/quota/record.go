@@ -8,7 +8,8 @@ import (
 
 // maxLines bounds the keys that a record follows one by one in a minute: 64 KB,
 // which takes microseconds to move. A model that more keys than this use in one
-// minute has the rest together on one line (id 0).
+// minute has the rest together on one line, or with pools on one for each: its
+// crowd's.
 const maxLines = 1024
 
 // A record is a model group's book as it lies in the store, read and changed in
@@ -54,7 +55,7 @@ const (
 // Offsets in a line.
 const (
 	lineSize    = 64
-	lineID      = 0  // KeyID of the caller's key; 0 for all keys beyond maxLines
+	lineID      = 0  // KeyID of the caller's key, or crowd of its pool for all keys beyond maxLines
 	lineUsed    = 8  // tokens, in this minute
 	lineHeld    = 16 // tokens, of this minute
 	lineCount   = 24 // 4: requests admitted in this minute
@@ -64,6 +65,10 @@ const (
 	lineLearned = 40
 	linePool    = 56 // 1: index of the priority, NoPool for none
 	lineAsked   = 57 // 1: whether it asked in this minute
+	lineMarks   = 58 // 3 each: the marks of tokens and requests, see own
+
+	// On a crowd's line in place of what was learned.
+	lineSince = lineLearned // 4: ms of the minute when one of its pool first asked, and 1; 0 for never
 )
 
 // newRecord makes the record of a group that nobody has used.
@@ -122,34 +127,41 @@ func (r record) lines() int { return int(binary.LittleEndian.Uint16(r[6:])) }
 // minute or still has requests in flight.
 func (r record) active(line int) bool { return r[line+lineAsked] != 0 || r.at4(line+lineSlots) > 0 }
 
-// find returns the key's line, 0 if there is none. Keys without one have line
-// id 0 once the record is full.
-func (r record) find(id uint64) int {
-	rest := 0
-	for line := r.first(); line < r.end(); line += lineSize {
-		switch uint64(r.at(line + lineID)) {
-		case id:
-			return line
-		case 0:
-			rest = line
-		}
-	}
-	return rest
+// mark and setMark read and write a line's mark, see own.
+func (r record) mark(d dimension, line int) int64 {
+	at := line + lineMarks + 3*int(d)
+	return int64(r[at]) | int64(r[at+1])<<8 | int64(r[at+2])<<16
 }
 
-// open returns the key's line, making it if need be; the record may move.
-func (r *record) open(id uint64) int {
+func (r record) setMark(d dimension, line int, v int64) {
+	at := line + lineMarks + 3*int(d)
+	r[at], r[at+1], r[at+2] = byte(v), byte(v>>8), byte(v>>16)
+}
+
+// find returns the line with this id, 0 if there is none.
+func (r record) find(id uint64) int {
+	for line := r.first(); line < r.end(); line += lineSize {
+		if uint64(r.at(line+lineID)) == id {
+			return line
+		}
+	}
+	return 0
+}
+
+// open returns the key's line, its pool's crowd's if the record is full, making
+// it if need be; the record may move.
+func (r *record) open(id uint64, pool uint8) int {
 	if line := r.find(id); line != 0 {
 		return line
 	}
-	if r.lines() >= maxLines {
-		id = 0
+	if r.lines() >= maxLines && !isCrowd(id) {
+		return r.open(crowd(pool), pool)
 	}
 	line := r.end()
 	*r = append(*r, make([]byte, lineSize)...)
 	clear((*r)[line:])
 	r.set(line+lineID, int64(id))
-	(*r)[line+linePool] = NoPool
+	(*r)[line+linePool] = pool
 	binary.LittleEndian.PutUint16((*r)[6:], uint16(r.lines()+1))
 	return line
 }
@@ -217,7 +229,10 @@ func (r *record) roll(now int64, t *Terms) {
 		r.set(to+lineHeld, 0)
 		r.set4(to+lineCount, 0)
 		r.set4(to+lineRefused, 0)
-		(*r)[to+lineAsked] = 0
+		clear((*r)[to+lineAsked : to+lineSize])
+		if isCrowd(uint64(r.at(to + lineID))) {
+			r.set4(to+lineSince, 0)
+		}
 		to += lineSize
 		kept++
 	}
@@ -229,27 +244,75 @@ func (r *record) roll(now int64, t *Terms) {
 	r.set(atHeld, 0)
 }
 
-// carry leaves each line the part of the debt that it made: in proportion to
-// what it used above its share.
+// carry leaves each line the part of the debt that it made: first to the pools,
+// in proportion to what they used above their reservations, and in each to the
+// keys in proportion to what they used above their shares of that. Without
+// pools all keys are as in one that reserves everything. What nobody made stays
+// the group's alone.
 func (r record) carry(debt int64, t *Terms) {
-	_, weights := r.census()
-	var excess int64
-	for line := r.first(); line < r.end(); line += lineSize {
-		over := int64(0)
-		if debt > 0 {
-			part := int64(0)
-			if weights > 0 && r.active(line) {
-				part = mulDiv(int64(t.TPM), r.at4(line+lineWeight), weights)
-			}
-			over = max(0, r.at(line+lineUsed)-part)
-		}
-		r.set(line+lineUsed, over)
-		excess = int64(unit.Tokens(excess).Plus(unit.Tokens(over)))
-	}
-	if excess == 0 {
+	n := min(len(t.Pools.Weights), MaxPools)
+	if n == 0 || debt == 0 {
+		r.blame(0, 0, int64(t.TPM), debt)
 		return
 	}
+	part := func(q int) int64 {
+		if q == n { // lines of no pool that there is
+			return 0
+		}
+		return mulDiv(int64(t.TPM), int64(t.Pools.Weights[q]), One)
+	}
+	excess := int64(0)
+	for q := range n + 1 {
+		excess = int64(unit.Tokens(excess).Plus(unit.Tokens(max(0, r.usedBy(q, n)-part(q)))))
+	}
+	for q := range n + 1 {
+		mine := int64(0)
+		if excess > 0 {
+			mine = mulDiv(max(0, r.usedBy(q, n)-part(q)), debt, excess)
+		}
+		r.blame(q, n, part(q), mine)
+	}
+}
+
+// inPool reports whether a line is of pool q of n; q = n are all others.
+func (r record) inPool(line, q, n int) bool { return min(int(r[line+linePool]), n) == q }
+
+// usedBy sums the tokens that a pool's lines used.
+func (r record) usedBy(q, n int) int64 {
+	sum := unit.Tokens(0)
 	for line := r.first(); line < r.end(); line += lineSize {
-		r.set(line+lineUsed, mulDiv(r.at(line+lineUsed), debt, excess))
+		if r.inPool(line, q, n) {
+			sum = sum.Plus(unit.Tokens(r.at(line + lineUsed)))
+		}
+	}
+	return int64(sum)
+}
+
+// blame makes a debt the use of a pool's lines that reserved part together.
+func (r record) blame(q, n int, part, debt int64) {
+	weights, excess := int64(0), unit.Tokens(0)
+	for line := r.first(); line < r.end(); line += lineSize {
+		if r.inPool(line, q, n) && r.active(line) {
+			weights += r.at4(line + lineWeight)
+		}
+	}
+	for line := r.first(); line < r.end(); line += lineSize {
+		if !r.inPool(line, q, n) {
+			continue
+		}
+		over := int64(0)
+		if debt > 0 {
+			if weights > 0 && r.active(line) {
+				over = mulDiv(part, r.at4(line+lineWeight), weights)
+			}
+			over = max(0, r.at(line+lineUsed)-over)
+		}
+		r.set(line+lineUsed, over)
+		excess = excess.Plus(unit.Tokens(over))
+	}
+	for line := r.first(); line < r.end() && excess > 0; line += lineSize {
+		if r.inPool(line, q, n) {
+			r.set(line+lineUsed, mulDiv(r.at(line+lineUsed), debt, int64(excess)))
+		}
 	}
 }

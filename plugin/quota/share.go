@@ -9,7 +9,8 @@ import (
 // 1333 thousandths each, and nobody's request is lost to rounding.
 const milli = 1000
 
-// One is the weight of a key without a priority, in millionths.
+// One is the weight of a key without a priority and of all of a capacity, in
+// millionths.
 const One = 1_000_000
 
 // census counts the active keys and sums their weights.
@@ -47,52 +48,25 @@ func (r record) left(d dimension, c int64) int64 {
 	return max(0, c-r.at(atUsed)-r.at(atHeld))
 }
 
-// available is what a line may take of capacity c when msLeft milliseconds of
-// the minute remain, in thousandths: what is left after what all took and what
-// must still be found for each other active key, which is min(R − taken, R ×
-// time left) of its share R = C × weight / Σ weights.
-//
-// So a key alone may take everything at once, small takers stay whole, a
-// newcomer finds its part at its rate for the rest of the minute, and at the
-// minute's end nothing is kept back for keys that do not ask.
-//
-// For the keys of a pool together no more is kept than the pool may still take.
-func (r record) available(d dimension, c int64, me int, weights, msLeft int64) int64 {
-	left := r.left(d, c) * milli
-	if weights <= 0 {
-		return left
+// total is what all took of the minute.
+func (r record) total(d dimension) int64 {
+	if d == requests {
+		return r.at(atRequests)
 	}
-	k := keeping{record: r, d: d, c: c, me: me, weights: weights, msLeft: msLeft, weight: -1}
-	pools := uint64(0) // a bit for each that has a line
-	for line := r.first(); line < r.end() && left > 0; line += lineSize {
-		if pool := r[line+linePool]; pool < MaxPools {
-			pools |= 1 << pool
-		} else {
-			left -= k.kept(line)
-		}
-	}
-	for ; pools != 0 && left > 0; pools &= pools - 1 {
-		pool, sum, weight := byte(bits.TrailingZeros64(pools)), int64(0), int64(0)
-		for line := r.first(); line < r.end(); line += lineSize {
-			if r[line+linePool] == pool {
-				sum += k.kept(line)
-				weight = r.at4(line + lineWeight)
-			}
-		}
-		left -= min(sum, r.ceiling(d, c, pool, weight))
-	}
-	return max(0, left)
+	return r.at(atUsed) + r.at(atHeld)
 }
 
-// keeping is what one look at the lines needs to say what is kept for each. Most
-// keys have the same weight, so its share stays from line to line.
+// keeping is what one look at the lines needs to say what must still be found
+// for each key: min(R − taken, R × time left) of its share R = total × weight /
+// weights. Most keys have the same weight, so its share stays from line to line.
 type keeping struct {
 	record
-	d                  dimension
-	c, weights, msLeft int64
-	me                 int
-	weight             int64 // that part and pace are for
-	part, pace         int64 // the share, and what of it can still be used at its rate
+	d              dimension
+	me             int   // the caller's line, for which nothing is kept
+	total, weights int64 // thousandths that are shared, and the sum of the active keys' weights
+	msLeft         int64
+	weight         int64 // that part and pace are for
+	part, pace     int64 // the share, and what of it can still be used at its rate
 }
 
 // kept is what must still be found for the key of a line.
@@ -102,14 +76,113 @@ func (k *keeping) kept(line int) int64 {
 	}
 	if w := k.at4(line + lineWeight); w != k.weight {
 		k.weight = w
-		k.part = mulDiv(k.c*milli, w, k.weights)
+		k.part = mulDiv(k.total, w, k.weights)
 		k.pace = mulDiv(k.part, k.msLeft, minuteMS)
 	}
 	return min(max(0, k.part-k.taken(k.d, line)*milli), k.pace)
 }
 
-// MaxPools is how many priorities a model group can tell apart.
-const MaxPools = 64
+// others is what must be left of the thousandths that the caller's peers share
+// for those of them that are active, beside the caller, when msLeft milliseconds
+// of the minute remain; of more than left it says that much. The peers are the
+// keys of the caller's pool, or without pools all keys.
+//
+// So a key alone may take everything at once, small takers stay whole, a
+// newcomer finds its part at its rate for the rest of the minute, and at the
+// minute's end nothing is kept back for keys that do not ask.
+//
+// For the keys of a pool with a ceiling together no more is kept than the pool
+// may still take.
+func (l *look) others(m *limit, left, total, msLeft int64) int64 {
+	if l.weights <= 0 {
+		return 0
+	}
+	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
+	if l.count > 0 {
+		return min(left, k.sum(l.pool))
+	}
+	r, sum, pools := l.record, int64(0), uint64(0) // a bit for each with a ceiling that has a line
+	for line := r.first(); line < r.end() && sum < left; line += lineSize {
+		if pool := r[line+linePool]; pool < MaxPools {
+			pools |= 1 << pool
+		} else {
+			sum += k.kept(line)
+		}
+	}
+	for ; pools != 0 && sum < left; pools &= pools - 1 {
+		pool := byte(bits.TrailingZeros64(pools))
+		sum += min(k.sum(pool), r.ceiling(m.d, m.capacity, pool, r.weightOf(pool)))
+	}
+	return min(sum, left)
+}
+
+// sum is what must still be found for all keys of a pool.
+func (k *keeping) sum(pool byte) int64 {
+	sum := int64(0)
+	for line := k.first(); line < k.end(); line += lineSize {
+		if k.record[line+linePool] == pool {
+			sum += k.kept(line)
+		}
+	}
+	return sum
+}
+
+// weightOf is the weight of a pool's keys, where it is also their reservation.
+func (r record) weightOf(pool byte) int64 {
+	weight := int64(0)
+	for line := r.first(); line < r.end(); line += lineSize {
+		if r[line+linePool] == pool {
+			weight = r.at4(line + lineWeight)
+		}
+	}
+	return weight
+}
+
+// keyRoom is what the caller may take, in thousandths, of left, when its peers and
+// it share total.
+func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
+	m.shared = total
+	kept := l.others(m, left, total, msLeft)
+	if !m.blocked(left - kept) {
+		return left - kept
+	}
+	if kept < l.keyCrumb(m) {
+		return left
+	}
+	mark := l.mark(m.d, l.me)
+	if isCrowd(uint64(l.at(l.me + lineID))) {
+		mark = 0 // many keys', or a pool's
+	}
+	return max(left-kept, min(left, own(l.part(m), l.taken(m.d, l.me)*milli, mark, msLeft)))
+}
+
+// weigh is part where a rough number will do.
+func (l *look) weigh(m *limit) float64 {
+	return float64(m.shared) * float64(l.at4(l.me+lineWeight)) / float64(max(1, l.weights))
+}
+
+// part is the caller's share, in thousandths, of what keyRoom shared last.
+func (l *look) part(m *limit) int64 {
+	if l.weights <= 0 {
+		return 0
+	}
+	return mulDiv(m.shared, l.at4(l.me+lineWeight), l.weights)
+}
+
+// keyCrumb is what is of no use to the caller's peers, in thousandths: less than
+// any of them asks for at a time, as far as is known.
+func (l *look) keyCrumb(m *limit) int64 {
+	least := m.want
+	for line := l.first(); line < l.end() && m.d != requests; line += lineSize {
+		if line == l.me || !l.active(line) || l.count > 0 && l.record[line+linePool] != l.pool {
+			continue
+		}
+		if n := l.at4(line + lineCount); n > 0 {
+			least = min(least, l.taken(m.d, line)/n)
+		}
+	}
+	return least * milli
+}
 
 // ceiling is what a pool may still take of its priority's reserved part of c,
 // in thousandths: under the first dynamic limiter a reservation is also a limit.
@@ -126,6 +199,58 @@ func (r record) pooled(d dimension, pool byte) int64 {
 		}
 	}
 	return sum
+}
+
+// What of a share can still be used at its own rate is R × time left for one that
+// takes nothing, and less for one that was faster than that. A line's mark is
+// the moment of the minute up to which the share's rate is used up: each take
+// moves it from where it is, at least from now, by take / R minutes. What lies
+// between the mark and the minute's end was promised and is there, whoever else
+// asks for whatever is left: see own.
+const (
+	marksAMS = 256 // marks a millisecond: a 15-millionth of the minute, in three bytes
+	fullMark = minuteMS * marksAMS
+)
+
+// own is what one may take of its part whatever is kept for others, in
+// thousandths. It took taken of it, and mark is its mark.
+func own(part, taken, mark, msLeft int64) int64 {
+	mark = max(mark, (minuteMS-msLeft)*marksAMS)
+	if mark >= fullMark {
+		return 0
+	}
+	return min(max(0, part-taken), int64(float64(part)*(float64(fullMark-mark)/fullMark)))
+}
+
+// advance moves a line's mark by a take of n thousandths of part, and tells how far.
+func (r record) advance(d dimension, line int, n int64, part float64, msLeft int64) int64 {
+	from := max(r.mark(d, line), (minuteMS-msLeft)*marksAMS)
+	to := int64(fullMark)
+	if f := float64(n) * fullMark; f < part*float64(to-from) {
+		to = from + 1 + int64(f/part)
+	}
+	r.setMark(d, line, to)
+	return max(0, to-from)
+}
+
+// retreat gives back to the marks what a hold of this minute was too large.
+func (r record) retreat(h *Hold, me int, s *Spent) {
+	used := int64(0)
+	if s != nil {
+		used = min(int64(s.Total), int64(h.tokens))
+	}
+	if me == 0 || h.tokens <= 0 || used == int64(h.tokens) {
+		return
+	}
+	back := int64(h.tokens) - used
+	if h.ahead > 0 {
+		r.setMark(tokens, me, max(0, r.mark(tokens, me)-mulDiv(int64(h.ahead), back, int64(h.tokens))))
+	}
+	if h.poolAhead > 0 {
+		if line := r.find(crowd(h.pool)); line != 0 {
+			r.setMark(tokens, line, max(0, r.mark(tokens, line)-mulDiv(int64(h.poolAhead), back, int64(h.tokens))))
+		}
+	}
 }
 
 // mulDiv returns a×b/c rounded down, for a, b ≥ 0 and c > 0, and the largest

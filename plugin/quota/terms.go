@@ -14,6 +14,7 @@ type Terms struct {
 	RPM      int64       // requests a minute, likewise
 	LimitTPM bool        // whether TPM limits anything; false is no limit
 	LimitRPM bool
+	Pools    Pools  // that priorities reserve; none lets keys share it
 	id       uint64 // groupID of Key
 }
 
@@ -21,7 +22,7 @@ type Terms struct {
 // share an id with a chance of about n²/2⁶⁵.
 func KeyID(hash *[32]byte) uint64 {
 	id := binary.LittleEndian.Uint64(hash[:8])
-	if id == 0 {
+	if isCrowd(id) {
 		id = 1
 	}
 	return id
@@ -30,11 +31,23 @@ func KeyID(hash *[32]byte) uint64 {
 // A Claim is what one request wants of a model group.
 type Claim struct {
 	Key    uint64      // KeyID of the caller's key
-	Weight uint32      // millionths: the priority's reservation, or One
+	Weight uint32      // millionths: its part among the keys it shares with
 	Pool   uint8       // index of the priority, below MaxPools; NoPool without one
-	Hard   bool        // the weight is also the most that the pool may take
+	Hard   bool        // the weight is also the most that the pool may take; not with Terms.Pools
 	Ask    Ask         // for the estimate
-	Exact  unit.Tokens // > 0: what the answer will cost is known, no estimate needed
+	Exact  unit.Tokens // > 0: what the answer will use is known, no estimate needed
+
+	// Meters are what the caller's subjects may use, at most MaxMeters, each
+	// once. Price says what tokens cost; nil costs nothing.
+	Meters []*Meter
+	Price  Price
+
+	paid *Spent // the answer is known and settled with the admission
+}
+
+// A Price tells what tokens cost, for holds.
+type Price interface {
+	Estimate(input, output unit.Tokens) unit.PicoUSD
 }
 
 // NoPool is the pool of keys without a priority.

@@ -77,14 +77,15 @@ func (s *seat) decode(v []byte) bool {
 }
 
 const (
-	noteSize  = 4 * 8
-	pageNotes = 16 // holds a page
+	noteSize  = 7*8 + MaxMeters*17
+	pageNotes = 8 // holds a page
 	pageBytes = 16 + pageNotes*noteSize + 8
 )
 
-// A page of the journal: magic 8 | stamp 8 | notes, 32 each | stamp 8. Only its
-// worker writes it, or who clears its seat. A note is one open hold: group id,
-// key, minute, tokens; group id 0 is free.
+// A page of the journal: magic 8 | stamp 8 | notes | stamp 8. Only its worker
+// writes it, or who clears its seat. A note is one open hold, 8 bytes each but
+// the last: group id (0 is a free note), key, minute, tokens on the model, tokens
+// on the meters, cost, time and number of meters, the meters' ids of 17 bytes.
 type page struct {
 	key  string
 	buf  [pageBytes]byte
@@ -93,13 +94,36 @@ type page struct {
 
 func (p *page) note(i int) []byte { return p.buf[16+i*noteSize:][:noteSize] }
 
-func (p *page) put(i int, group, key uint64, minute int64, held unit.Tokens) {
+func (p *page) put(i int, group uint64, h *Hold) {
 	n, le := p.note(i), binary.LittleEndian
 	le.PutUint64(n, group)
-	le.PutUint64(n[8:], key)
-	le.PutUint64(n[16:], uint64(minute))
-	le.PutUint64(n[24:], uint64(held))
+	le.PutUint64(n[8:], h.key)
+	le.PutUint64(n[16:], uint64(h.minute))
+	le.PutUint64(n[24:], uint64(h.tokens))
+	le.PutUint64(n[32:], uint64(h.want))
+	le.PutUint64(n[40:], uint64(h.cost))
+	// 56 bits of milliseconds reach far beyond any clock.
+	le.PutUint64(n[48:], uint64(h.at)<<8|uint64(h.nmeters))
+	for k, m := range h.meters[:h.nmeters] {
+		copy(n[56+17*k:], m.ID[:])
+	}
 }
+
+// hold reads a note; its meters have no limits.
+func (p *page) hold(i int) (group uint64, h Hold) {
+	n, le := p.note(i), binary.LittleEndian
+	group = le.Uint64(n)
+	h.key, h.minute, h.tokens = le.Uint64(n[8:]), int64(le.Uint64(n[16:])), unit.Tokens(le.Uint64(n[24:]))
+	h.want, h.cost, h.at = unit.Tokens(le.Uint64(n[32:])), unit.PicoUSD(le.Uint64(n[40:])), int64(le.Uint64(n[48:])>>8)
+	h.nmeters = min(int(n[48]), MaxMeters)
+	for k := range h.nmeters {
+		id := MeterID(n[56+17*k : 56+17*(k+1)])
+		h.meters[k] = &Meter{ID: id, key: meterKey(&id)}
+	}
+	return group, h
+}
+
+func (p *page) clear(i int) { clear(p.note(i)[:8]) }
 
 func (p *page) free(i int) bool { return binary.LittleEndian.Uint64(p.note(i)) == 0 }
 
@@ -162,7 +186,7 @@ func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
 	p := l.pages[at]
 	for i := range pageNotes {
 		if p.free(i) {
-			p.put(i, t.id, h.key, h.minute, h.tokens)
+			p.put(i, t.id, h)
 			p.used++
 			h.page, h.slot = int32(at), int32(i)
 			l.write(p)
@@ -177,7 +201,7 @@ func (l *Ledger) strike(h *Hold) {
 		return
 	}
 	p := l.pages[h.page]
-	p.put(int(h.slot), 0, 0, 0, 0)
+	p.clear(int(h.slot))
 	p.used--
 	l.write(p)
 }
@@ -253,6 +277,7 @@ func (l *Ledger) awake(now int64) {
 // leader takes dead workers' holds off the books of the groups. Tick wants to
 // be called about five times a second.
 func (l *Ledger) Tick(now int64, groups []*Terms) bool {
+	l.WriteTallies(now)
 	gap := now - l.lastTick
 	l.lastTick = now
 	if d := now - l.lastBeat; l.seat != noSeat && (d >= beatMS || d < 0) {
@@ -348,15 +373,13 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
 	if st != OK || !p.load(v) {
 		return
 	}
-	le := binary.LittleEndian
 	for i := range pageNotes {
 		if p.free(i) {
 			continue
 		}
-		n := p.note(i)
-		group := le.Uint64(n)
-		h := Hold{key: le.Uint64(n[8:]), minute: int64(le.Uint64(n[16:])), tokens: unit.Tokens(le.Uint64(n[24:]))}
-		p.put(i, 0, 0, 0, 0)
+		group, h := p.hold(i)
+		p.clear(i)
+		l.reclaim(now, &h)
 		for _, t := range groups {
 			if t.id == group {
 				// A record that can't be changed now keeps the hold until its minute ends.
@@ -368,6 +391,25 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
 		}
 	}
 	l.write(&p)
+}
+
+// reclaim takes a dead worker's hold off its meters. Whatever rules the meters'
+// periods follow stays as it is: only the books of the hold's own time change.
+func (l *Ledger) reclaim(now int64, h *Hold) {
+	for _, m := range h.meters[:h.nmeters] {
+		for range maxTries {
+			a := &l.one
+			v, cas, st := l.store.Get(m.key)
+			if st != OK || !a.decode(v, &m.ID) {
+				break
+			}
+			a.cas, a.fresh = cas, false
+			a.drop(h)
+			if l.put(m, a) != Mismatch {
+				break
+			}
+		}
+	}
 }
 
 // Checksum is FNV-1a, 32 bits (https://www.rfc-editor.org/rfc/rfc9923): it finds

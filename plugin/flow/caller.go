@@ -1,0 +1,242 @@
+package flow
+
+import (
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+	"fairshare/plugin/unit"
+)
+
+// A caller is whom a request is for: its key, and what belongs to it. It is
+// built once for a key and kept until one of its subjects changes.
+type caller struct {
+	key, user, team, member *tenant.Subject // user, team and member may be nil
+	budgets                 [3]*tenant.Subject
+	until                   int64 // ms; a budget's temporary increase ends then
+	priority                string
+
+	// meters can refuse, tallied only count. The key's comes first in either.
+	meters  []metered
+	tallied []*quota.Meter
+	// models are the meters of the key or the team for single models.
+	models []metered
+}
+
+// metered is a meter and whose it is.
+type metered struct {
+	*quota.Meter
+	subject *tenant.Subject // nil for the proxy's
+	model   string          // the one that it is for, empty for all
+}
+
+// scopes are the meters' scopes of the kinds of subjects.
+var scopes = [tenant.NumKinds]quota.Scope{
+	tenant.Key: quota.ForKey, tenant.User: quota.ForUser, tenant.Team: quota.ForTeam,
+	tenant.Member: quota.ForMember, tenant.Customer: quota.ForCustomer,
+}
+
+// maxCallers is how many callers a gateway remembers, a power of two.
+const maxCallers = 1024
+
+// caller gives the caller of a key. Failed means that the store can't be read.
+func (g *Gateway) caller(now int64, key *tenant.Subject) (*caller, quota.Status) {
+	var c caller
+	c.key = key
+	st := g.attach(&c)
+	if st != quota.OK {
+		return nil, st
+	}
+	at := &g.callers[key.Line&(maxCallers-1)]
+	if old := *at; old != nil && old.key == c.key && old.user == c.user && old.team == c.team && old.member == c.member &&
+		old.budgets == c.budgets && (old.until == 0 || now < old.until) {
+		return old, quota.OK
+	}
+	built := new(caller)
+	*built = c
+	g.build(now, built)
+	*at = built
+	return built, quota.OK
+}
+
+// attach finds what belongs to the caller's key. A user or a team that the key
+// names and nobody made limits nothing, and is counted all the same.
+func (g *Gateway) attach(c *caller) quota.Status {
+	st := quota.OK
+	find := func(kind tenant.Kind, id string) *tenant.Subject {
+		s, got := g.tenants.Find(kind, id)
+		if got == quota.Failed {
+			st = got
+		}
+		return s
+	}
+	k := c.key
+	if k.UserID != "" {
+		c.user = find(tenant.User, k.UserID)
+	}
+	if k.TeamID != "" {
+		c.team = find(tenant.Team, k.TeamID)
+		if k.UserID != "" {
+			c.member = find(tenant.Member, tenant.MemberID(k.TeamID, k.UserID))
+		}
+	}
+	for i, s := range [...]*tenant.Subject{c.key, c.user, c.member} {
+		if s != nil && s.BudgetID != "" {
+			c.budgets[i] = find(tenant.Budget, s.BudgetID)
+		}
+	}
+	return st
+}
+
+// build makes the caller's meters.
+func (g *Gateway) build(now int64, c *caller) {
+	k := c.key
+	c.priority = k.Priority
+	if c.team != nil && c.team.Priority != "" {
+		c.priority = c.team.Priority // LiteLLM: the team's wins (dynamic_rate_limiter_v3.py)
+	}
+	c.add(g.meter(now, c, k, tenant.Effective(k, c.budgets[0]), ""))
+	if k.UserID != "" {
+		s, limits := c.user, tenant.Limits{}
+		if s == nil {
+			s = &tenant.Subject{Kind: tenant.User, ID: k.UserID}
+		} else {
+			limits = tenant.Effective(s, c.budgets[1])
+		}
+		if k.TeamID != "" && !g.policy.UserBudgetOnTeamKeys {
+			// A key of a team spends the team's money, not the user's own.
+			limits.Budget, limits.Soft = quota.Cap{}, quota.Cap{}
+		}
+		c.add(g.meter(now, c, s, limits, ""))
+	}
+	if k.TeamID != "" {
+		s, limits := c.team, tenant.Limits{}
+		if s == nil {
+			s = &tenant.Subject{Kind: tenant.Team, ID: k.TeamID}
+		} else {
+			limits = s.Limits
+		}
+		c.add(g.meter(now, c, s, limits, ""))
+		if k.UserID != "" {
+			c.add(g.meter(now, c, memberOf(c), g.memberLimits(c), ""))
+		}
+	}
+	for i := range k.PerModel {
+		l := &k.PerModel[i]
+		c.models = append(c.models, g.meter(now, c, k, l.Limits, l.Model))
+	}
+	if c.team == nil {
+		return
+	}
+	for i := range c.team.PerModel {
+		l := &c.team.PerModel[i]
+		c.models = append(c.models, g.meter(now, c, c.team, l.Limits, l.Model))
+	}
+}
+
+func memberOf(c *caller) *tenant.Subject {
+	if c.member != nil {
+		return c.member
+	}
+	return &tenant.Subject{Kind: tenant.Member, ID: tenant.MemberID(c.key.TeamID, c.key.UserID), TeamID: c.key.TeamID, UserID: c.key.UserID}
+}
+
+// memberLimits are the member's own limits, where it has none those of its
+// team's members.
+func (g *Gateway) memberLimits(c *caller) tenant.Limits {
+	var own tenant.Limits
+	if c.member != nil {
+		own = tenant.Effective(c.member, c.budgets[2])
+	}
+	if c.team == nil {
+		return own
+	}
+	return tenant.Effective(&tenant.Subject{Limits: own}, &tenant.Subject{Limits: c.team.Members})
+}
+
+func (c *caller) add(m metered) {
+	if m.Limits() {
+		c.meters = append(c.meters, m)
+	} else {
+		c.tallied = append(c.tallied, m.Meter)
+	}
+}
+
+// meter makes the meter of a subject with these limits; model is empty for all
+// models.
+func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits, model string) metered {
+	m := quota.NewMeter(scopes[s.Kind], s.ID, model)
+	m.RPM, m.TPM, m.Parallel, m.Budget, m.Soft = l.RPM, l.TPM, l.Parallel, l.Budget, l.Soft
+	m.Every, m.Anchor, m.Calendar = l.Duration, s.Created, &g.policy.Calendar
+	m.Sliding = g.policy.SlidingWindow
+	if now < s.TempExpiry && m.Budget.Limited && model == "" {
+		m.Budget.Max = int64(unit.PicoUSD(m.Budget.Max).Plus(s.TempIncrease))
+		if c != nil && (c.until == 0 || s.TempExpiry < c.until) {
+			c.until = s.TempExpiry
+		}
+	}
+	return metered{m, s, model}
+}
+
+// customer is the meter of an end user, without one (nil) if nothing is known of
+// him: whoever calls names end users, and books of all of them could fill the memory.
+func (g *Gateway) customer(now int64, id string) (metered, quota.Status) {
+	s, st := g.tenants.Find(tenant.Customer, id)
+	if st == quota.Failed {
+		return metered{}, st
+	}
+	budget := g.policy.EndUserBudgetID
+	if s == nil {
+		if budget == "" && g.policy.EndUser == (tenant.Limits{}) {
+			return metered{}, quota.OK
+		}
+		s = &tenant.Subject{Kind: tenant.Customer, ID: id}
+	}
+	if s.BudgetID != "" {
+		budget = s.BudgetID
+	}
+	limits := s.Limits
+	if budget != "" {
+		b, st := g.tenants.Find(tenant.Budget, budget)
+		if st == quota.Failed {
+			return metered{}, st
+		}
+		limits = tenant.Effective(s, b)
+	}
+	return g.meter(now, nil, s, g.endUserLimits(limits), ""), quota.OK
+}
+
+// endUserLimits are an end user's limits with the budget that everyone has who
+// has none of his own.
+func (g *Gateway) endUserLimits(l tenant.Limits) tenant.Limits {
+	if !l.Budget.Limited {
+		l.Budget, l.Duration = g.policy.EndUser.Budget, g.policy.EndUser.Duration
+	}
+	return l
+}
+
+// modelMeter finds the meter of the caller for one model: the key's, or if it
+// has none the team's (LiteLLM: parallel_request_limiter_v3.py).
+func (c *caller) modelMeter(model string) *metered {
+	for i := range c.models {
+		if c.models[i].model == model {
+			return &c.models[i]
+		}
+	}
+	return nil
+}
+
+// resolve gives the name of the model that the caller means: an alias of its key
+// or of its team stands for another.
+func (c *caller) resolve(name string) string {
+	if to := tenant.Resolve(c.key, name); to != name || c.team == nil {
+		return to
+	}
+	return tenant.Resolve(c.team, name)
+}
+
+// proxyMeter is the budget of all requests together, the master key's included.
+func (g *Gateway) proxyMeter() metered {
+	m := quota.NewMeter(quota.ForProxy, "", "")
+	l := &g.policy.Proxy
+	m.Budget, m.Soft, m.Every, m.Calendar = l.Budget, l.Soft, l.Duration, &g.policy.Calendar
+	return metered{Meter: m}
+}

@@ -1,0 +1,256 @@
+package flow
+
+import (
+	"strconv"
+	"time"
+
+	"fairshare/plugin/config"
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+	"fairshare/plugin/unit"
+)
+
+// gather collects the meters that this request is held on: those of the
+// caller, of the end user and of the proxy.
+func (x *Exchange) gather(now int64) quota.Status {
+	x.nmetered = 0
+	for i := range x.caller.meters {
+		x.meter(&x.caller.meters[i])
+	}
+	if m := x.caller.modelMeter(x.group.model.Name); m != nil && m.Limits() {
+		x.meter(m)
+	}
+	if x.endUser != "" {
+		m, st := x.gateway.customer(now, x.endUser)
+		if st != quota.OK {
+			return st
+		}
+		x.customer = m
+		if m.Meter != nil && m.Limits() {
+			x.meter(&x.customer)
+		}
+	}
+	if x.gateway.proxy.Limits() {
+		x.meter(&x.gateway.proxy)
+	}
+	return quota.OK
+}
+
+func (x *Exchange) meter(m *metered) {
+	x.metered[x.nmetered], x.meters[x.nmetered] = m, m.Meter
+	x.nmetered++
+}
+
+// budgeted reports whether somebody's money pays for this request.
+func (x *Exchange) budgeted() bool {
+	for _, m := range x.meters[:x.nmetered] {
+		if m.Budget.Limited {
+			return true
+		}
+	}
+	return false
+}
+
+// A descriptor is what LiteLLM calls whom a limit is for
+// (parallel_request_limiter_v3.py).
+func (m *metered) descriptor() (name, value string) {
+	if m.subject == nil {
+		return "proxy", "proxy"
+	}
+	name, value = "api_key", m.subject.ID
+	switch m.subject.Kind {
+	case tenant.User:
+		name = "user"
+	case tenant.Team:
+		name = "team"
+	case tenant.Member:
+		name, value = "team_member", m.subject.TeamID+":"+m.subject.UserID
+	case tenant.Customer:
+		name = "end_user"
+	}
+	if m.model != "" {
+		name, value = "model_per_key", value+":"+m.model
+		if m.subject.Kind == tenant.Team {
+			name = "model_per_team"
+		}
+	}
+	return name, value
+}
+
+// overMeter is the refusal of a tenant's limit.
+func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
+	m, s := x.metered[v.By], &v.Meters[v.By]
+	if v.Reason == quota.OverBudget {
+		return x.overBudget(m, s)
+	}
+	kind, limit, left, metric := "requests", m.RPM.Max, s.Requests, RefusedRequests
+	switch v.Reason {
+	case quota.OverParallel:
+		kind, limit, left, metric = "max_parallel_requests", m.Parallel.Max, s.Parallel, RefusedParallel
+	case quota.OverTokens:
+		kind, limit, left, metric = "tokens", m.TPM.Max, s.Tokens, RefusedTokens
+	}
+	name, value := m.descriptor()
+	resets := "never"
+	x.headers = x.headers[:0]
+	if v.RetryMS != quota.Never {
+		resets = time.UnixMilli(now + seconds(v.RetryMS)*1000).UTC().Format("2006-01-02 15:04:05 UTC")
+		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)}, [2]string{"reset_at", resets})
+	}
+	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
+	x.forbidRetry(v.RetryMS)
+	x.headers = append(x.headers, x.told...)
+	message := "Rate limit exceeded for " + name + ": " + value + ". Limit type: " + kind + ". Current limit: " + strconv.FormatInt(limit, 10) +
+		", Remaining: " + strconv.FormatInt(left, 10) + ". Limit resets at: " + resets
+	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429}
+	if x.gateway.policy.ErrorFormat == config.LiteLLM {
+		e = llm.ErrorBody{Message: message, Type: "throttling_error", Code: 429}
+	}
+	x.tell(0, 0, true)
+	return x.refuse(429, e, metric)
+}
+
+// overBudget is the refusal of the documents: "Budget has been exceeded! …".
+// Trying again does not help, so it says so.
+func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
+	cost, limit := s.Cost.String(), unit.PicoUSD(m.Budget.Max).String()
+	message := "Budget has been exceeded! Current cost: " + cost + ", Max budget: " + limit
+	e := llm.ErrorBody{Message: message, Type: "auth_error", Code: 400}
+	if x.gateway.policy.ErrorFormat == config.LiteLLM {
+		e = llm.ErrorBody{Message: m.overspent(cost, limit), Type: "budget_exceeded", Code: 422}
+	}
+	if x.gateway.policy.BudgetStatus != 0 {
+		e.Code = x.gateway.policy.BudgetStatus
+	}
+	x.headers = append(x.headers[:0], [2]string{"x-should-retry", "false"})
+	x.tell(0, 0, true)
+	return x.refuse(e.Code, e, RefusedBudget)
+}
+
+// overspent is what LiteLLM 1.106 says about an exceeded budget
+// (auth/auth_checks.py, hooks/model_max_budget_limiter.py).
+func (m *metered) overspent(cost, limit string) string {
+	whose, s := "", m.subject
+	switch {
+	case s == nil:
+	case m.model != "" && s.Kind == tenant.Team:
+		return "LiteLLM Team: " + s.ID + ", exceeded budget for model=" + m.model
+	case m.model != "":
+		return "LiteLLM Virtual Key: " + s.ID + ", key_alias: " + orNone(s.Alias) + ", exceeded budget for model=" + m.model
+	case s.Kind == tenant.Key:
+		whose = "Key=key"
+		if s.Alias != "" {
+			whose = "Key=" + s.Alias
+		}
+		if s.Name != "" {
+			whose += " (" + s.Name + ")"
+		}
+	case s.Kind == tenant.User:
+		return "ExceededBudget: User=" + s.ID + " over budget. Spend=" + cost + ", Budget=" + limit
+	case s.Kind == tenant.Team:
+		whose = "Team=" + s.ID
+	case s.Kind == tenant.Member:
+		whose = "User=" + s.UserID + " in Team=" + s.TeamID
+	case s.Kind == tenant.Customer:
+		return "ExceededBudget: End User=" + s.ID + " over budget. Spend=" + cost + ", Budget=" + limit
+	}
+	if whose != "" {
+		whose += " "
+	}
+	return "Budget has been exceeded! " + whose + "Current cost: " + cost + ", Max budget: " + limit
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return llm.None
+	}
+	return s
+}
+
+// forbidRetry keeps an OpenAI client from sleeping as long as Retry-After says
+// and trying again by itself, so that its user meets a minute of silence
+// instead of an error.
+func (x *Exchange) forbidRetry(retryMS int64) {
+	if retryMS == quota.Never || !x.gateway.policy.ClientRetries {
+		x.headers = append(x.headers, [2]string{"x-should-retry", "false"})
+	}
+}
+
+// tellMeters adds what is left of the tenants' limits to what the answer tells,
+// in LiteLLM's headers, and the money of the key.
+func (x *Exchange) tellMeters(v *quota.Verdict) {
+	for i, s := range v.Meters {
+		m := x.metered[i]
+		name, _ := m.descriptor()
+		for _, l := range [...]struct {
+			what string
+			quota.Cap
+			left int64
+		}{{"requests", m.RPM, s.Requests}, {"tokens", m.TPM, s.Tokens}, {"max_parallel_requests", m.Parallel, s.Parallel}} {
+			if l.Limited {
+				x.told = append(
+					x.told,
+					[2]string{"x-ratelimit-" + name + "-limit-" + l.what, strconv.FormatInt(l.Max, 10)},
+					[2]string{"x-ratelimit-" + name + "-remaining-" + l.what, strconv.FormatInt(l.left, 10)},
+				)
+			}
+		}
+		if s.OverSoft {
+			x.gateway.worker.count(OverSoftBudget, 1)
+			x.told = append(x.told, [2]string{"x-fairshare-soft-budget-exceeded", name})
+		}
+		if m.subject == x.caller.key && m.model == "" && m.Budget.Limited {
+			x.told = append(
+				x.told,
+				[2]string{"x-litellm-key-spend", s.Spent.String()},
+				[2]string{"x-litellm-key-max-budget", unit.PicoUSD(m.Budget.Max).String()},
+			)
+		}
+	}
+}
+
+// authorise reports whether the caller may ask for the model, or refuses.
+func (x *Exchange) authorise() *Decision {
+	c, m := x.caller, x.group.model
+	if c.team != nil && c.team.Blocked {
+		d := x.refuseKey("Team="+c.team.ID+" is blocked. Update via `/team/unblock` if you're an admin.", "auth_error")
+		return &d
+	}
+	kind, ok := tenant.Allowed(c.key, c.user, c.team, c.member, m.Name, m.AccessGroups, x.group.provider)
+	if ok {
+		return nil
+	}
+	d := x.refuse(403, llm.ErrorBody{
+		Message: "The requested model '" + clip(x.ask.Model) + "' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
+		Type:    deniedTypes[kind], Param: "model", Code: 403,
+	}, Unauthorised)
+	return &d
+}
+
+// deniedTypes are LiteLLM's (auth/model_access_denied.py); a member's list is
+// part of the team's.
+var deniedTypes = [tenant.NumKinds]string{
+	tenant.Key: "key_model_access_denied", tenant.User: "user_model_access_denied", tenant.Team: "team_model_access_denied",
+	tenant.Member: "team_model_access_denied", tenant.Customer: "customer_model_access_denied",
+}
+
+// authoriseCustomer does the same for the end user, if one is known.
+func (x *Exchange) authoriseCustomer() *Decision {
+	s := x.customer.subject
+	if s == nil {
+		return nil
+	}
+	if s.Blocked {
+		d := x.refuseKey("End User="+clip(s.ID)+" is blocked. Update via `/customer/unblock` if you're an admin.", "auth_error")
+		return &d
+	}
+	if m := x.group.model; !tenant.MayUse(s.Models, m.Name, m.AccessGroups) {
+		d := x.refuse(403, llm.ErrorBody{
+			Message: "The requested model '" + clip(x.ask.Model) + "' is not in the allowed models for this customer. Check the models this customer can use and try again.",
+			Type:    deniedTypes[tenant.Customer], Param: "model", Code: 403,
+		}, Unauthorised)
+		return &d
+	}
+	return nil
+}

@@ -1,0 +1,336 @@
+package quota
+
+import (
+	"errors"
+
+	"fairshare/plugin/unit"
+)
+
+// MaxMeters is how many meters one request may be held on: the proxy's, key's,
+// user's, team's, member's and end user's, and the key's and the team's for the
+// model.
+const MaxMeters = 8
+
+// accounts is the part of a ledger that reads and changes meters.
+type accounts struct {
+	asked     [MaxMeters]account // of the claim under way, in its order
+	one       account            // of the change under way, see beginMeter
+	meter     *Meter
+	tries     int
+	changed   bool
+	failed    error
+	meterBuf  []byte
+	standings [MaxMeters]Standing
+	tallies   map[MeterID]*tally
+}
+
+// An account is a meter's balance as it was read.
+type account struct {
+	balance
+	cas   uint32
+	fresh bool // the store has no record yet
+}
+
+// A Standing is what a caller is told of a meter after its request.
+type Standing struct {
+	Requests, Tokens, Parallel int64        // left, if limited
+	Cost                       unit.PicoUSD // spent and held in the period
+	Spent                      unit.PicoUSD // in the period
+	OverSoft                   bool         // the soft budget is spent
+}
+
+// read gets the meter's balance as it stands at now.
+func (l *Ledger) account(now int64, m *Meter, a *account) error {
+	for try := 0; ; try++ {
+		v, cas, st := l.store.Get(m.key)
+		a.cas, a.fresh = cas, st == NotFound
+		switch {
+		case st == Failed:
+			return ErrStore
+		case st == OK && a.decode(v, &m.ID):
+		case st == OK && try < tornReads:
+			l.Retries++
+			continue // see Ledger.read
+		default:
+			a.balance = balance{}
+		}
+		a.roll(now, m)
+		return nil
+	}
+}
+
+// put writes the balance back, unless another worker changed it since.
+func (l *Ledger) put(m *Meter, a *account) Status {
+	l.meterBuf = a.encode(l.meterBuf, &m.ID, l.stamp())
+	st := OK
+	if a.fresh {
+		st = Create(l.store, m.key, l.meterBuf)
+	} else {
+		st = l.store.Set(m.key, l.meterBuf, a.cas)
+	}
+	if st == Mismatch {
+		l.Retries++
+	}
+	return st
+}
+
+// errRefused tells a limit's refusal from a failure inside this package.
+var errRefused = errors.New("quota: refused")
+
+// inspect reads the claim's meters and says which limit refuses the claim, if
+// one does: budgets before slots before requests before tokens, whosever they are.
+func (l *Ledger) inspect(now int64, c *Claim, want int64) (by int, why Reason, wait int64, err error) {
+	by = -1
+	for i, m := range c.Meters {
+		if err := l.account(now, m, &l.asked[i]); err != nil {
+			return -1, Admitted, 0, err
+		}
+		r := l.asked[i].refuses(now, want, m)
+		if r == Admitted {
+			continue
+		}
+		wait = max(wait, l.asked[i].wait(now, want, m))
+		if by < 0 || r < why {
+			by, why = i, r
+		}
+	}
+	return by, why, wait, nil
+}
+
+// takeAll holds the claim on all its meters, as inspect read them, or on none.
+// Where another worker changed a meter since, that meter decides again.
+func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err error) {
+	for i, m := range c.Meters {
+		a := &l.asked[i]
+		for try := 0; ; try++ {
+			if try == maxTries {
+				err = ErrConflict
+				break
+			}
+			if try > 0 {
+				if err = l.account(now, m, a); err != nil {
+					break
+				}
+				if why = a.refuses(now, int64(h.want), m); why != Admitted {
+					by, err = i, errRefused
+					break
+				}
+			}
+			a.take(now, int64(h.want), int64(h.cost))
+			st := l.put(m, a)
+			if st == OK {
+				break
+			}
+			if st != Mismatch {
+				err = ErrStore
+				break
+			}
+		}
+		if err != nil {
+			l.untakeAll(now, c.Meters[:i], h)
+			if err == errRefused {
+				return by, why, nil
+			}
+			return -1, Admitted, err
+		}
+	}
+	return -1, Admitted, nil
+}
+
+// untakeAll undoes takeAll.
+func (l *Ledger) untakeAll(now int64, meters []*Meter, h *Hold) {
+	for _, m := range meters {
+		// A meter that can't be changed now keeps the hold until its minute
+		// and its period end, and its slot: the store is broken then.
+		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+			l.one.untake(h)
+		}
+	}
+}
+
+// A change of one meter is a loop like that of a group's record, see begin:
+//
+//	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+//		l.one.take(…)
+//	}
+//	return l.failed
+func (l *Ledger) beginMeter(m *Meter) { l.meter, l.tries, l.changed, l.failed = m, 0, false, nil }
+
+func (l *Ledger) readMeter(now int64) bool {
+	if l.changed || l.failed != nil {
+		return false
+	}
+	if l.tries == maxTries {
+		l.failed = ErrConflict
+		return false
+	}
+	l.failed = l.account(now, l.meter, &l.one)
+	return l.failed == nil
+}
+
+func (l *Ledger) swapMeter() {
+	switch l.put(l.meter, &l.one) {
+	case OK:
+		l.changed = true
+	case Mismatch:
+		l.tries++
+	default:
+		l.failed = ErrStore
+	}
+}
+
+// closeMeters turns the hold into what the answer cost on all its meters, or
+// gives it back if s is nil. It goes on after an error, which it returns.
+func (l *Ledger) closeMeters(now int64, h *Hold, void bool, s *Spent) error {
+	var failed error
+	for _, m := range h.meters[:h.nmeters] {
+		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+			if !void {
+				l.one.drop(h)
+			}
+			if s != nil {
+				l.one.charge(h.at, now, h.want, s, m)
+			}
+		}
+		if l.failed != nil {
+			failed = l.failed
+		}
+	}
+	return failed
+}
+
+// stand fills the standings of the claim's meters after the request.
+func (l *Ledger) stand(now int64, c *Claim) []Standing {
+	for i, m := range c.Meters {
+		a, s := &l.asked[i], &l.standings[i]
+		*s = Standing{Cost: a.costAt(now), Spent: unit.PicoUSD(a.paying(now).spent)}
+		s.Requests = max(0, m.RPM.Max-a.requestsAt(now, m))
+		s.Tokens = max(0, m.TPM.Max-a.tokensAt(now, m))
+		s.Parallel = max(0, m.Parallel.Max-a.slots)
+		s.OverSoft = m.Soft.Limited && int64(s.Cost) >= m.Soft.Max
+	}
+	return l.standings[:len(c.Meters)]
+}
+
+// A tally is what requests cost a subject without limits since it was last
+// written down.
+type tally struct {
+	meter                *Meter
+	requests, tokens, at int64
+	spent                unit.PicoUSD
+}
+
+// maxTallies bounds the tallies that wait for the tick.
+const maxTallies = 1024
+
+// Tally counts an answer on a meter that limits nothing. It is written with the
+// worker's next tick, five times a second: such a meter is only reported, and a
+// worker that dies loses a moment's news.
+func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
+	t := l.tallies[m.ID]
+	if t != nil && t.meter.rule() != m.rule() || t == nil && len(l.tallies) >= maxTallies {
+		l.WriteTallies(now)
+		t = nil
+	}
+	if t == nil {
+		if l.tallies == nil {
+			l.tallies = make(map[MeterID]*tally)
+		}
+		t = &tally{meter: m, at: now}
+		l.tallies[m.ID] = t
+	}
+	t.requests++
+	t.tokens = int64(unit.Tokens(t.tokens).Plus(max(0, s.Total)))
+	t.spent = t.spent.Plus(s.Cost)
+}
+
+// WriteTallies writes what Tally collected. A meter that can't be written loses
+// this much of its report.
+func (l *Ledger) WriteTallies(now int64) {
+	for id, t := range l.tallies {
+		for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
+			a := &l.one
+			a.requests += t.requests
+			a.tokens = int64(unit.Tokens(a.tokens).Plus(unit.Tokens(t.tokens)))
+			a.spent = int64(unit.PicoUSD(a.spent).Plus(t.spent))
+			a.roll(t.at, t.meter)
+			p := a.paying(t.at)
+			p.spent = int64(unit.PicoUSD(p.spent).Plus(t.spent))
+			b := a.at(t.at / minuteMS)
+			b.requests += t.requests
+			b.used = int64(unit.Tokens(b.used).Plus(unit.Tokens(t.tokens)))
+		}
+		delete(l.tallies, id)
+	}
+}
+
+// A Balance is a copy of a meter's book, for reports.
+type Balance struct {
+	Spent, Held            unit.PicoUSD // in the present period
+	ResetAt                int64        // ms since 1970 when that ends; math.MaxInt64 is never
+	Requests, Tokens, Hold int64        // in the present minute: admitted, used, held
+	Slots                  int64        // requests in flight
+	TotalRequests          int64        // since the meter was made
+	TotalTokens            unit.Tokens
+	TotalSpent             unit.PicoUSD
+}
+
+// Balance reads a meter as it stands at now. Nothing in the store changes.
+func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
+	if len(l.tallies) > 0 {
+		l.WriteTallies(now)
+	}
+	a := &l.one
+	if err := l.account(now, m, a); err != nil {
+		return Balance{}, err
+	}
+	p, b := a.paying(now), a.at(now/minuteMS)
+	return Balance{
+		Spent: unit.PicoUSD(p.spent), Held: unit.PicoUSD(p.held), ResetAt: p.end,
+		Requests: b.requests, Tokens: b.used, Hold: b.held, Slots: a.slots,
+		TotalRequests: a.requests, TotalTokens: unit.Tokens(a.tokens), TotalSpent: unit.PicoUSD(a.spent),
+	}, nil
+}
+
+// SetSpent sets what was spent in the present period.
+func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
+	l.WriteTallies(now)
+	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+		l.one.paying(now).spent = int64(max(0, spent))
+	}
+	return l.failed
+}
+
+// Forget empties a meter, for a subject that is no more. Holds of requests in
+// flight are void then.
+func (l *Ledger) Forget(now int64, m *Meter) error {
+	delete(l.tallies, m.ID)
+	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+		l.one.balance = balance{}
+		l.one.roll(now, m)
+	}
+	return l.failed
+}
+
+// Carry copies what was used and spent on one meter to another that takes its
+// place. Requests in flight settle on the old one.
+func (l *Ledger) Carry(now int64, from, to *Meter) error {
+	l.WriteTallies(now)
+	var old account
+	if err := l.account(now, from, &old); err != nil {
+		return err
+	}
+	for l.beginMeter(to); l.readMeter(now); l.swapMeter() {
+		a := &l.one
+		a.balance = old.balance
+		a.slots = 0
+		for i := range a.minutes {
+			a.minutes[i].held = 0
+		}
+		for i := range a.periods {
+			a.periods[i].held = 0
+		}
+		a.roll(now, to)
+	}
+	return l.failed
+}

@@ -1,0 +1,592 @@
+package quota
+
+import (
+	"errors"
+	"math"
+
+	"fairshare/plugin/unit"
+)
+
+var (
+	// ErrConflict means that other workers won every try to change a record.
+	ErrConflict = errors.New("quota: record changed by other workers, tries spent")
+	// ErrStore means that the host's shared data refused to read or write.
+	ErrStore = errors.New("quota: shared data refused")
+)
+
+// A Reason says which limit refused.
+type Reason uint8
+
+const (
+	Admitted     Reason = iota
+	OverBudget          // a meter's money
+	OverParallel        // a meter's requests in flight
+	OverRequests        // a meter's or the model's requests a minute, or the caller's share of them
+	OverTokens          // a meter's or the model's tokens a minute, or the caller's share of them
+)
+
+// Never is the wait of a caller whose share is zero: no time helps.
+const Never = math.MaxInt64
+
+// A Verdict is what Admit decided, with the numbers that a client is told.
+type Verdict struct {
+	Reason Reason // Admitted, or what refused
+	Hold   Hold   // to be settled or released once, if admitted
+
+	Tokens   Room // empty without a TPM limit
+	Requests Room // empty without an RPM limit
+
+	// By is the index in Claim.Meters of the meter that refused, -1 if it was
+	// the model or nobody. Meters are the standings of all of them; they
+	// belong to the ledger until its next call.
+	By     int
+	Meters []Standing
+
+	Active  int64 // keys active before this request; a new key does not count itself
+	ResetMS int64 // milliseconds to the end of the minute
+	RetryMS int64 // if refused: until this caller may be admitted, all else equal; Never
+
+	// Spent reports of a refusal by the model that nobody could be admitted
+	// with such a request, and not only this caller.
+	Spent bool
+	// Pool is how the caller's pool stands, nil if it has none. It belongs to
+	// the ledger until its next call.
+	Pool *Reserved
+}
+
+// OK reports whether the request was admitted.
+func (v *Verdict) OK() bool { return v.Reason == Admitted }
+
+// A Room is what is left of one limit, after this request if it was admitted.
+type Room struct {
+	Limited bool
+	Model   int64 // left of it for all
+	Caller  int64 // left of it for this caller
+}
+
+// A Reserved is what a pool's priority reserves of a model's limits, and what of
+// that is left for the pool after a request, if it was admitted. A pool that
+// borrows has nothing left of it.
+type Reserved struct {
+	Saturation       int64 // millionths of the fuller limit that were in use before the request
+	Tokens, Requests int64
+	TokensLeft       int64
+	RequestsLeft     int64
+}
+
+// A Hold is an admitted claim that is not settled yet. The zero Hold is none;
+// Settle and Release consume a hold, a second call on it does nothing.
+type Hold struct {
+	open   bool
+	pool   uint8
+	minute int64
+	key    uint64
+	tokens unit.Tokens
+	input  unit.Tokens // the estimate's two parts
+	output unit.Tokens
+	bytes  int64 // of text asked, to learn the ratio
+	at     int64 // ms, when it was admitted
+	want   unit.Tokens
+	cost   unit.PicoUSD
+	page   int32 // in the journal; -1 for none
+	slot   int32
+	epoch  uint32
+
+	meters  [MaxMeters]*Meter
+	nmeters int
+
+	// How far this hold moved the marks of its line and its pool's, see own.
+	ahead, poolAhead int32
+}
+
+// Open reports whether the hold still has to be settled or released.
+func (h *Hold) Open() bool { return h.open }
+
+// Estimate is what the request was expected to cost, for answers that don't
+// tell.
+func (h *Hold) Estimate() (input, output unit.Tokens) { return h.input, h.output }
+
+// Spent is what an answer cost.
+type Spent struct {
+	Prompt     unit.Tokens
+	Completion unit.Tokens
+	Total      unit.Tokens
+	Cost       unit.PicoUSD
+	Estimated  bool // not told by the upstream
+	// Learn lets later estimates follow this answer. A cut or estimated
+	// answer says nothing about whole ones.
+	Learn bool
+}
+
+// Admit decides one claim, all or nothing: the request, its estimated tokens and
+// its estimated cost are held on the model and on all meters, or nothing is. A
+// key that the model refuses still counts as active there; one that a meter
+// refuses changes nothing anywhere.
+func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
+	l.awake(now)
+	v, err := l.admit(now, t, &c)
+	if err == nil && v.OK() {
+		l.journal(now, &v.Hold, t)
+	}
+	return v, err
+}
+
+// AdmitPaid decides a claim whose cost is known, and settles it at once: nothing
+// is in flight afterwards and the verdict has no open hold.
+func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, error) {
+	c.Exact = max(1, s.Total)
+	c.paid = &s
+	v, err := l.admit(now, t, &c)
+	if err != nil || !v.OK() {
+		return v, err
+	}
+	h := v.Hold
+	v.Hold = Hold{}
+	for i := range v.Meters {
+		v.Meters[i].Spent = v.Meters[i].Spent.Plus(s.Cost)
+	}
+	return v, l.closeMeters(now, &h, false, &s)
+}
+
+// admit decides in the order of refusals: the meters first, then the model. It
+// reads everything before it writes anything, so that a refusal costs no write;
+// what changes under its hands meanwhile decides anew, and what was taken
+// before that is given back.
+func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
+	var v Verdict
+	var h Hold
+	started, taken := false, false
+	for l.begin(t); l.read(now); l.swap() {
+		if !started {
+			started = true
+			h = l.buf.size(now, t, c)
+			if len(c.Meters) > 0 {
+				by, why, wait, err := l.inspect(now, c, int64(h.want))
+				if err != nil {
+					return Verdict{}, err
+				}
+				if by >= 0 {
+					return l.refusedBy(now, t, c, &h, by, why, wait), nil
+				}
+			}
+		}
+		v = l.buf.admit(now, t, c, &h, &l.look)
+		switch {
+		case v.OK() && !taken && len(c.Meters) > 0:
+			by, why, err := l.takeAll(now, c, &h)
+			if err != nil {
+				return Verdict{}, err
+			}
+			if why != Admitted {
+				return l.refusedBy(now, t, c, &h, by, why, l.asked[by].wait(now, int64(h.want), c.Meters[by])), nil
+			}
+			taken = true
+		case !v.OK() && taken:
+			l.untakeAll(now, c.Meters, &h)
+			taken = false
+		}
+		if v.OK() && c.paid != nil {
+			l.buf.close(&v.Hold, false, c.paid, t)
+		}
+	}
+	if l.err != nil {
+		if taken {
+			l.untakeAll(now, c.Meters, &h)
+		}
+		return Verdict{}, l.err
+	}
+	v.By = -1
+	v.Meters = l.stand(now, c)
+	if v.OK() {
+		v.Hold.nmeters = copy(v.Hold.meters[:], c.Meters)
+	}
+	return v, nil
+}
+
+// refusedBy is the verdict of a meter. The wait is true of the model as well.
+func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why Reason, wait int64) Verdict {
+	v := l.buf.admit(now, t, c, h, &l.look) // in memory alone: it is not written
+	v.RetryMS = max(wait, v.RetryMS)
+	v.Reason, v.By, v.Hold = why, by, Hold{}
+	v.Meters = l.stand(now, c)
+	return v
+}
+
+// size says what the request will be held for.
+func (r record) size(now int64, t *Terms, c *Claim) Hold {
+	model := r.learned(atLearned)
+	key := Learned{}
+	if me := r.find(c.Key); me != 0 {
+		key = r.learned(me + lineLearned)
+	}
+	least, limited := int64(t.TPM), t.LimitTPM
+	for _, m := range c.Meters {
+		if m.TPM.Limited && (!limited || m.TPM.Max < least) {
+			least, limited = m.TPM.Max, true
+		}
+	}
+	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
+	h.input, h.output = c.Ask.estimate(key, model, unit.Tokens(least), limited)
+	if c.Price != nil {
+		h.cost = c.Price.Estimate(h.input, h.output)
+	}
+	if limited {
+		if h.want = c.Exact; h.want == 0 {
+			h.want = max(1, h.input.Plus(h.output))
+		}
+		// What no empty minute could hold is held as a whole minute: an
+		// estimate alone never locks anyone out.
+		h.want = min(h.want, unit.Tokens(least))
+	}
+	if t.LimitTPM {
+		h.tokens = h.want
+	}
+	return h
+}
+
+// A limit is one dimension's capacity and what a claim wants of it.
+type limit struct {
+	d        dimension
+	capacity int64
+	want     int64
+	left     int64 // for all
+	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
+	room     int64 // for this caller, thousandths
+	shared   int64 // by this caller and its peers, thousandths
+}
+
+// blocked reports whether so many thousandths are not enough.
+func (m *limit) blocked(room int64) bool { return m.want*milli > room }
+
+// A look is what one decision needs to know of a record, and memory for it. It
+// belongs to the ledger.
+type look struct {
+	record
+	t       *Terms
+	me      int   // the caller's line
+	pool    uint8 // as in the claim, and the next two
+	hard    bool
+	weight  int64
+	actives int64 // keys, the caller's included
+	weights int64 // of the active keys that the caller shares with, its own included
+	apart   bool  // there are pools, and enough is in use that they are kept apart
+	limits  [2]limit
+	n       int
+	pools
+	stands Reserved // the caller's pool, for its verdict
+	later  record   // see wait
+}
+
+// admit decides a claim and books it if it is admitted.
+func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict {
+	me, known := r.enter(now, t, c)
+	l.see(*r, me, t, c, int64(h.tokens))
+	v := Verdict{Active: l.actives, ResetMS: r.msLeft(now)}
+	if !known {
+		v.Active--
+	}
+	for i := range l.limits[:l.n] {
+		m := &l.limits[i]
+		if !l.fits(m, v.ResetMS) && v.OK() {
+			v.Reason, v.Spent = OverRequests, m.want > m.left
+			if m.d == tokens {
+				v.Reason = OverTokens
+			}
+		}
+		room := Room{Limited: true, Model: m.left, Caller: m.room}
+		if m.d == requests {
+			v.Requests = room
+		} else {
+			v.Tokens = room
+		}
+	}
+	if int(c.Pool) < l.count {
+		v.Pool = l.reserve(v.OK())
+	}
+	if v.OK() {
+		v.Hold = *h
+		l.book(&v.Hold, v.ResetMS)
+	} else {
+		r.add(atTotalRefused, 1)
+		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
+		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
+	}
+	v.Requests.settle(v.OK(), 1)
+	v.Tokens.settle(v.OK(), int64(h.tokens))
+	return v
+}
+
+// settle makes a room of thousandths before a request the room after it. What
+// others must find does not change by what this caller takes.
+func (r *Room) settle(admitted bool, want int64) {
+	if admitted {
+		r.Model -= want
+		r.Caller -= want * milli
+	}
+	r.Model, r.Caller = max(0, r.Model), max(0, r.Caller)/milli
+}
+
+// enter notes on its line that a key asks, and tells whether it was active before.
+func (r *record) enter(now int64, t *Terms, c *Claim) (me int, known bool) {
+	pool := uint8(NoPool)
+	if int(c.Pool) < len(t.Pools.Weights) {
+		pool = c.Pool
+		line := r.open(crowd(pool), pool)
+		if r.at4(line+lineSince) == 0 {
+			r.set4(line+lineSince, minuteMS-r.msLeft(now)+1)
+		}
+	}
+	me = r.open(c.Key, pool)
+	known = r.active(me)
+	(*r)[me+lineAsked] = 1
+	if isCrowd(uint64(r.at(me + lineID))) {
+		// Keys that share this line can't be told apart; every ask stands
+		// for one of them.
+		asks := r.at4(me+lineCount) + r.at4(me+lineRefused) + 1
+		r.set4(me+lineWeight, min(asks, maxLines)*One)
+		return me, known
+	}
+	(*r)[me+linePool] = c.Pool
+	r.set4(me+lineWeight, int64(c.Weight))
+	return me, known
+}
+
+// see looks at a record with the eyes of the caller whose line is me and who
+// wants so many tokens.
+func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
+	l.record, l.me, l.t, l.n, l.count = r, me, t, 0, 0
+	l.pool, l.hard, l.weight = c.Pool, c.Hard, int64(c.Weight)
+	if len(t.Pools.Weights) > 0 {
+		l.survey()
+	} else {
+		l.actives, l.weights = r.census()
+	}
+	if t.LimitRPM {
+		l.limits[l.n] = limit{d: requests, capacity: t.RPM, want: 1}
+		l.n++
+	}
+	if t.LimitTPM {
+		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), want: want}
+		l.n++
+	}
+	for i := range l.limits[:l.n] {
+		m := &l.limits[i]
+		m.left = r.left(m.d, m.capacity)
+		m.ceiling = math.MaxInt64
+		if l.hard {
+			m.ceiling = r.ceiling(m.d, m.capacity, l.pool, l.weight)
+		}
+	}
+	l.apart = l.count > 0 && l.saturated()
+}
+
+// fits reports whether the caller may take what it wants of m when msLeft
+// milliseconds of the minute remain. It leaves there how much it may take.
+func (l *look) fits(m *limit, msLeft int64) bool {
+	pool, total := m.left*milli, m.capacity*milli
+	if l.count > 0 {
+		pool = l.poolRoom(m, msLeft)
+		total = pool + l.poolTaken(m)
+	}
+	m.room = min(m.ceiling, l.keyRoom(m, pool, total, msLeft))
+	if l.count > 0 && !l.apart {
+		m.room = m.left * milli
+	}
+	switch {
+	case l.hard && l.weight == 0 || m.capacity == 0 || m.want > m.left:
+		return false
+	case m.want*milli > m.ceiling && l.pooled(m.d, l.pool) > 0:
+		return false
+	case m.want*milli <= m.room:
+		return true
+	}
+	// The first request of a key may be larger than its share, and that of a
+	// pool larger than the pool's part.
+	return l.taken(m.d, l.me) == 0 && (m.want*milli <= pool || l.count > 0 && l.firstOfPool(m, msLeft))
+}
+
+// book takes what the claim wants.
+func (l *look) book(h *Hold, msLeft int64) {
+	r, me := l.record, l.me
+	r.add(atRequests, 1)
+	r.add(atSlots, 1)
+	r.add(atTotalRequests, 1)
+	r.add(atHeld, int64(h.tokens))
+	r.set4(me+lineCount, r.at4(me+lineCount)+1)
+	r.set4(me+lineSlots, r.at4(me+lineSlots)+1)
+	r.add(me+lineHeld, int64(h.tokens))
+	h.minute, h.key = r.at(atMinute), uint64(r.at(me+lineID))
+	if l.count > 0 {
+		h.pool = r[me+linePool]
+	}
+	for i := range l.limits[:l.n] {
+		m := &l.limits[i]
+		ahead, poolAhead := int64(0), int64(0)
+		if !isCrowd(h.key) {
+			ahead = r.advance(m.d, me, m.want*milli, l.weigh(m), msLeft)
+		}
+		if pool := int(l.pool); pool < l.count {
+			poolAhead = r.advance(m.d, l.views[pool].line, m.want*milli, float64(l.reservation(m, pool)), msLeft)
+		}
+		if m.d == tokens {
+			h.ahead, h.poolAhead = int32(ahead), int32(poolAhead)
+		}
+	}
+}
+
+// fitsAll reports whether the caller would be admitted then.
+func (l *look) fitsAll(msLeft int64) bool {
+	for i := range l.limits[:l.n] {
+		if !l.fits(&l.limits[i], msLeft) {
+			return false
+		}
+	}
+	return true
+}
+
+// wait is how long until the refused claim would be admitted if nobody asked
+// meanwhile: the first whole second, as this is what a client is told. Within
+// the minute it is when what is kept back for others has shrunk enough.
+func (l *look) wait(now, end int64, c *Claim, want int64) int64 {
+	for i := range l.limits[:l.n] {
+		if m := &l.limits[i]; m.capacity == 0 || l.hard && l.weight == 0 {
+			return Never
+		}
+	}
+	if s := l.opening(1000, end-1); s > 0 {
+		return s
+	}
+	// In a later minute debt stands in the way, or for who has no reservation,
+	// everybody else's.
+	r, at := l.record, now+(end+999)/1000*1000
+	if limit, used := int64(l.t.TPM), r.at(atUsed); l.t.LimitTPM && used > limit {
+		at += min((used-limit+want-1)/limit, 1<<16) * minuteMS
+	}
+	for range 4 {
+		l.later = append(l.later[:0], r...)
+		l.later.roll(at, l.t)
+		me, _ := l.later.enter(at, l.t, c)
+		l.see(l.later, me, l.t, c, want)
+		if s := l.opening(0, l.later.msLeft(at)-1); s >= 0 {
+			return at - now + s
+		}
+		at += (l.later.msLeft(at) + 999) / 1000 * 1000
+	}
+	return Never
+}
+
+// opening gives the first of the moments from, from + 1 s, … up to last ms from
+// now at which the caller would be admitted, -1 if there is none.
+func (l *look) opening(from, last int64) int64 {
+	seconds := (last - from) / 1000
+	if last < from || !l.fitsAll(last+1-from-seconds*1000) {
+		return -1
+	}
+	lo, hi := int64(-1), seconds // not admitted after lo more seconds, admitted after hi
+	for hi-lo > 1 {
+		mid := (lo + hi) / 2
+		if l.fitsAll(last + 1 - from - mid*1000) {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return from + hi*1000
+}
+
+// Settle turns a hold into what the answer really cost. Usage above the hold
+// that crosses the capacity is debt, which later minutes pay off.
+func (l *Ledger) Settle(now int64, t *Terms, h *Hold, s Spent) error {
+	return l.close(now, t, h, &s)
+}
+
+// Release gives a hold back: no usage happened. The request still counts
+// against requests a minute, as it was made.
+func (l *Ledger) Release(now int64, t *Terms, h *Hold) error {
+	return l.close(now, t, h, nil)
+}
+
+func (l *Ledger) close(now int64, t *Terms, h *Hold, s *Spent) error {
+	if !h.open {
+		return nil
+	}
+	l.awake(now)
+	h.open = false
+	void := h.epoch != l.epoch // a leader already took the hold off the books
+	failed := l.closeMeters(now, h, void, s)
+	for l.begin(t); l.read(now); l.swap() {
+		l.buf.close(h, void, s, t)
+	}
+	l.strike(h)
+	if l.err != nil {
+		failed = l.err
+	}
+	return failed
+}
+
+func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
+	me := r.find(h.key)
+	if !void {
+		r.take(atSlots, 1)
+		switch h.minute {
+		case r.at(atMinute):
+			r.take(atHeld, int64(h.tokens))
+			if me != 0 {
+				r.take(me+lineHeld, int64(h.tokens))
+			}
+			r.retreat(h, me, s)
+		case r.at(atMinute) - 1:
+			r.take(atPrevHeld, int64(h.tokens))
+		}
+		if me != 0 {
+			r.take4(me+lineSlots, 1)
+		}
+	}
+	if s == nil {
+		return
+	}
+	r.add(atTotalTokens, int64(s.Total))
+	if s.Estimated {
+		r.add(atEstimatedRequests, 1)
+		r.add(atEstimatedTokens, int64(s.Total))
+	}
+	if s.Learn {
+		r.learn(atLearned, s, h.bytes)
+		if me != 0 && !isCrowd(uint64(r.at(me+lineID))) {
+			r.learn(me+lineLearned, s, h.bytes)
+		}
+	}
+	charge, debt := int64(s.Total), int64(0)
+	switch h.minute {
+	case r.at(atMinute):
+		debt = over(r.at(atUsed)+r.at(atHeld), charge, t)
+	case r.at(atMinute) - 1:
+		// The minute it was admitted in pays as far as its capacity goes.
+		debt = over(r.at(atPrevUsed)+r.at(atPrevHeld), charge, t)
+		r.add(atPrevUsed, charge-debt)
+		charge = debt
+	default:
+		// That minute's record is gone: what was held is paid for.
+		charge = max(0, charge-int64(h.tokens))
+		debt = charge
+	}
+	if t.LimitTPM {
+		r.add(atDebtTokens, debt)
+	}
+	if charge == 0 {
+		return
+	}
+	r.add(atUsed, charge)
+	if me == 0 {
+		me = r.open(h.key, h.pool)
+	}
+	r.add(me+lineUsed, charge)
+}
+
+// over is the part of charge that lies above the capacity when before was taken.
+func over(before, charge int64, t *Terms) int64 {
+	if !t.LimitTPM {
+		return 0
+	}
+	return min(charge, max(0, int64(unit.Tokens(before).Plus(unit.Tokens(charge)).Minus(t.TPM))))
+}

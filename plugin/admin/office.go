@@ -342,8 +342,8 @@ func (j *job) takeBack(subjects []*tenant.Subject) {
 	}
 }
 
-// change applies the body's fields, and the path's or route's own edit if there
-// is one, to a subject, and gives it as it is then; nil after a refusal. What
+// change applies the body's fields, and the route's own edit if there is one, to
+// a subject, and gives it as it is then; nil after a refusal. What
 // would be refused is found out on a copy first; in the store it can only be
 // refused if another worker changed the subject meanwhile, and then it is
 // written as it was.

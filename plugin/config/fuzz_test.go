@@ -140,7 +140,7 @@ func FuzzParse(f *testing.F) {
 	for _, rolls := range []string{
 		`"virtual_keys": [{"key": "os.environ/ALICE_KEY", "team_id": "os.environ/TEAM", "max_budget": "os.environ/BUDGET", "metadata": {"b": [1e30, {}], "a": null}}]`,
 		`"teams": [{"team_id": "t", "members": [{"user_id": "u"}, {"user_id": "v"}]}], "users": [{"user_id": "u", "model_rpm_limit": {"m": "1"}}]`,
-		`"customers": [{"user_id": "c", "budget_id": "b"}], "budgets": [{"budget_id": "b", "model_max_budget": {"m": {"time_period": "1d"}}}]`,
+		`"customers": [{"user_id": "c", "budget_id": "b"}], "budgets": [{"budget_id": "b", "max_budget": 1, "budget_duration": "1d"}]`,
 		`"litellm_settings": {"max_budget": 0, "budget_duration": "30d", "timezone": "Europe/Berlin", "budget_reset_time": "08:30"}`,
 		`"general_settings": {"user_header_mappings": {"header_name": "x", "litellm_user_role": "customer"}}, "fairshare_settings": {"unpriced_models": {"input": 0, "output": 1}}`,
 	} {

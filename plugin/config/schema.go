@@ -91,7 +91,7 @@ var Fields = []Field{
 	{"{virtual_keys,users,teams,teams[].members,customers,budgets}[].{rpm,tpm}_limit", "whole number", "no limit", "Requests and tokens a minute, 0 to 1e12."},
 	{"{virtual_keys,users,teams,teams[].members,customers,budgets}[].max_parallel_requests", "whole number", "no limit", "Requests at once, 0 to 1e12."},
 	{"{virtual_keys,users,teams}[].model_{rpm,tpm}_limit", "object", "none", "Models, and the requests or tokens a minute of each; also in `metadata`."},
-	{"{virtual_keys,users,teams,budgets}[].model_max_budget", "object", "none", "Models, and of each `budget_limit` in US dollars, `time_period`, `tpm_limit` and `rpm_limit`."},
+	{"{virtual_keys,users,teams}[].model_max_budget", "object", "none", "Models, and of each `budget_limit` in US dollars, `time_period`, `tpm_limit` and `rpm_limit`."},
 	{"{virtual_keys,users,teams,customers}[].metadata", "object", "none", "Anything; it is kept and shown."},
 	{"{virtual_keys,users,teams,customers}[].metadata.priority", "text", "none", "The member of `priority_reservation`."},
 	{"{virtual_keys,teams}[].tags", "list of texts", "none", "The same as `metadata.tags`."},

@@ -80,7 +80,7 @@ const everything = `{
 		"user_header_mappings": [{"header_name": "X-OpenWebUI-User-Id", "litellm_user_role": "customer"},
 			{"header_name": "X-Boss", "litellm_user_role": "internal_user"}],
 		"budgets": [{"budget_id": "guests", "max_budget": 1, "soft_budget": 0.5, "budget_duration": "1d", "tpm_limit": 1, "rpm_limit": 2,
-			"max_parallel_requests": 3, "model_max_budget": {"m": {"budget_limit": 1, "time_period": "1d", "tpm_limit": "4"}}}]},
+			"max_parallel_requests": 3}]},
 	"virtual_keys": [
 		{"key": "os.environ/ALICE_KEY", "key_alias": "alice", "user_id": "u", "team_id": "os.environ/TEAM", "models": ["m"],
 		 "metadata": {"z": [1, {"b": "os.environ/TEAM", "a": 1e30}], "priority": "prod", "model_rpm_limit": {"n": 3}}, "blocked": false,

@@ -38,7 +38,7 @@ func TestSubjects(t *testing.T) {
 			 "members": [{"user_id": "u", "role": "admin", "max_budget_in_team": "os.environ/BUDGET", "allowed_models": ["m"]}, {"user_id": "v"}]},
 			{"team_id": "u", "model_aliases": {"x": "m"}, "members": null}],
 		"customers": [{"user_id": "u", "alias": "C", "budget_id": "b", "blocked": true}],
-		"budgets": [{"budget_id": "b", "max_budget": 1, "rpm_limit": 4, "model_max_budget": {"m": 3}}]`
+		"budgets": [{"budget_id": "b", "max_budget": 1, "rpm_limit": 4}]`
 	bob := tenant.Hash("sk-bob")
 	text := strings.ReplaceAll(rolls, "BOB", strings.ToUpper(tenant.Token(&bob)))
 
@@ -73,10 +73,7 @@ func TestSubjects(t *testing.T) {
 		{Kind: tenant.Member, ID: tenant.MemberID("secret-team", "v"), UserID: "v", TeamID: "secret-team", Declared: true},
 		{Kind: tenant.Team, ID: "u", Aliases: [][2]string{{"x", "m"}}, Declared: true},
 		{Kind: tenant.Customer, ID: "u", Alias: "C", BudgetID: "b", Blocked: true, Declared: true},
-		{
-			Kind: tenant.Budget, ID: "b", Limits: tenant.Limits{Budget: usd(1), RPM: limit(4)},
-			PerModel: []tenant.ModelLimits{{Model: "m", Limits: tenant.Limits{Budget: usd(3)}}}, Declared: true,
-		},
+		{Kind: tenant.Budget, ID: "b", Limits: tenant.Limits{Budget: usd(1), RPM: limit(4)}, Declared: true},
 	}
 	for _, config := range []string{
 		with(`"litellm_settings": {"callbacks": "dynamic_rate_limiter", "priority_reservation": {"prod": 1}}, ` + text),

@@ -17,7 +17,7 @@ type caller struct {
 	// meters can refuse, tallied only count. The key's comes first in either.
 	meters  []metered
 	tallied []*quota.Meter
-	// models are the meters of the key or the team for single models.
+	// models are the meters of the key, the user and the team for single models.
 	models []metered
 }
 
@@ -119,16 +119,28 @@ func (g *Gateway) build(now int64, c *caller) {
 			c.add(g.meter(now, c, memberOf(c), g.memberLimits(c), ""))
 		}
 	}
-	for i := range k.PerModel {
-		l := &k.PerModel[i]
-		c.models = append(c.models, g.meter(now, c, k, l.Limits, l.Model))
-	}
-	if c.team == nil {
+	g.addModels(now, c, k)
+	g.addModels(now, c, c.user)
+	g.addModels(now, c, c.team)
+}
+
+// addModels makes the meters that a subject has for single models. A team's rpm
+// and tpm for a model are for keys that have none of their own for it (LiteLLM:
+// parallel_request_limiter_v3.py); its money is everybody's.
+func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
+	if s == nil {
 		return
 	}
-	for i := range c.team.PerModel {
-		l := &c.team.PerModel[i]
-		c.models = append(c.models, g.meter(now, c, c.team, l.Limits, l.Model))
+	for i := range s.PerModel {
+		l := s.PerModel[i].Limits
+		if s.Kind == tenant.Team {
+			for j := range c.key.PerModel {
+				if own := &c.key.PerModel[j]; own.Model == s.PerModel[i].Model && (own.RPM.Limited || own.TPM.Limited) {
+					l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
+				}
+			}
+		}
+		c.models = append(c.models, g.meter(now, c, s, l, s.PerModel[i].Model))
 	}
 }
 
@@ -211,17 +223,6 @@ func (g *Gateway) endUserLimits(l tenant.Limits) tenant.Limits {
 		l.Budget, l.Duration = g.policy.EndUser.Budget, g.policy.EndUser.Duration
 	}
 	return l
-}
-
-// modelMeter finds the meter of the caller for one model: the key's, or if it
-// has none the team's (LiteLLM: parallel_request_limiter_v3.py).
-func (c *caller) modelMeter(model string) *metered {
-	for i := range c.models {
-		if c.models[i].model == model {
-			return &c.models[i]
-		}
-	}
-	return nil
 }
 
 // resolve gives the name of the model that the caller means: an alias of its key

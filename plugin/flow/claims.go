@@ -18,8 +18,10 @@ func (x *Exchange) gather(now int64) quota.Status {
 	for i := range x.caller.meters {
 		x.meter(&x.caller.meters[i])
 	}
-	if m := x.caller.modelMeter(x.group.model.Name); m != nil && m.Limits() {
-		x.meter(m)
+	for i := range x.caller.models {
+		if m := &x.caller.models[i]; m.model == x.group.model.Name && m.Limits() {
+			x.meter(m)
+		}
 	}
 	if x.endUser != "" {
 		m, st := x.gateway.customer(now, x.endUser)
@@ -70,8 +72,11 @@ func (m *metered) descriptor() (name, value string) {
 		name = "end_user"
 	}
 	if m.model != "" {
-		name, value = "model_per_key", value+":"+m.model
-		if m.subject.Kind == tenant.Team {
+		value += ":" + m.model
+		switch name = "model_per_key"; m.subject.Kind {
+		case tenant.User:
+			name = "model_per_user"
+		case tenant.Team:
 			name = "model_per_team"
 		}
 	}
@@ -136,6 +141,8 @@ func (m *metered) overspent(cost, limit string) string {
 	case s == nil:
 	case m.model != "" && s.Kind == tenant.Team:
 		return "LiteLLM Team: " + s.ID + ", exceeded budget for model=" + m.model
+	case m.model != "" && s.Kind == tenant.User:
+		return "LiteLLM User: " + s.ID + ", exceeded budget for model=" + m.model
 	case m.model != "":
 		return "LiteLLM Virtual Key: " + s.ID + ", key_alias: " + orNone(s.Alias) + ", exceeded budget for model=" + m.model
 	case s.Kind == tenant.Key:

@@ -487,8 +487,10 @@ func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
 	for _, m := range x.caller.tallied {
 		w.ledger.Tally(now, m, s)
 	}
-	if m := x.caller.modelMeter(x.group.model.Name); m != nil && !m.Limits() {
-		w.ledger.Tally(now, m.Meter, s)
+	for i := range x.caller.models {
+		if m := &x.caller.models[i]; m.model == x.group.model.Name && !m.Limits() {
+			w.ledger.Tally(now, m.Meter, s)
+		}
 	}
 	if m := &x.customer; m.Meter != nil && !m.Limits() {
 		w.ledger.Tally(now, m.Meter, s)

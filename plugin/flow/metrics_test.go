@@ -391,12 +391,16 @@ fairshare_model_in_flight{model="mock"} 0.0
 }
 
 // A subject's limits are those that hold: filled in by its budget, raised for a
-// time. An overspent budget is below zero. What has no limit is not shown.
+// time. An overspent budget is below zero, of overused tokens none remain. What
+// has no limit is not shown.
 func TestMetricsOfEffectiveLimits(t *testing.T) {
 	t.Parallel()
 	p, now := newProcess(1), metricsNow
 	g := pricedGateway(t, p, 1<<40, metricsConfig)
-	raised := makeKey("sk-alpha-0123456789", tenant.Subject{Limits: tenant.Limits{Budget: budgetOf(0.00001)}, TempIncrease: 1e12, TempExpiry: now + 1000})
+	raised := makeKey("sk-alpha-0123456789", tenant.Subject{
+		Limits: tenant.Limits{Budget: budgetOf(0.00001)}, TempIncrease: 1e12, TempExpiry: now + 1000,
+		PerModel: []tenant.ModelLimits{{Model: "gpt", Limits: tenant.Limits{TPM: limitOf(10)}}},
+	})
 	addSubjects(t, g, raised, makeKey("sk-bravo-0123456789", tenant.Subject{Alias: "no limit"}),
 		&tenant.Subject{Kind: tenant.User, ID: "u1", BudgetID: "big"},
 		&tenant.Subject{Kind: tenant.User, ID: "u2", BudgetID: "none such"},
@@ -409,13 +413,62 @@ func TestMetricsOfEffectiveLimits(t *testing.T) {
 		at         int64
 		left, most string
 	}{{now, "0.99996", "1.00001"}, {now + 1000, "-4e-05", "1e-05"}} {
-		compareLines(t, ofFamilies(scrapeLines(t, g, c.at), "budget"), `litellm_remaining_api_key_budget_metric{api_key_alias="",hashed_api_key="`+raised.ID+`"} `+c.left+`
+		compareLines(t, ofFamilies(scrapeLines(t, g, c.at), "budget", "for_model"), `litellm_remaining_api_key_tokens_for_model{api_key_alias="None",hashed_api_key="`+raised.ID+`",model="gpt",model_id="None"} 0.0
+litellm_remaining_api_key_budget_metric{api_key_alias="",hashed_api_key="`+raised.ID+`"} `+c.left+`
 litellm_api_key_max_budget_metric{api_key_alias="",hashed_api_key="`+raised.ID+`"} `+c.most+`
 litellm_remaining_user_budget_metric{user="u1"} 7.0
 litellm_user_max_budget_metric{user="u1"} 7.0
 litellm_remaining_customer_budget_metric{end_user="c1"} 7.0
 litellm_customer_max_budget_metric{end_user="c1"} 7.0
 `)
+	}
+}
+
+// Everybody names end users: one of whom nothing is known but the limit of all
+// has no series of his own.
+func TestMetricsOfUnknownEndUsers(t *testing.T) {
+	t.Parallel()
+	g := pricedGateway(t, newProcess(1), 1<<40, strings.Replace(metricsConfig, `"litellm_settings": {`, `"litellm_settings": {"max_end_user_budget": 3, `, 1))
+	addSubjects(t, g, makeKey("sk-alpha-0123456789", tenant.Subject{}), &tenant.Subject{Kind: tenant.Customer, ID: "known"})
+	for _, user := range []string{"known", "stranger", "another"} {
+		converse(g, metricsNow, "/v1/chat/completions", "sk-alpha-0123456789", `{"user":"`+user+`",`+mockBody[1:], 0, "")
+	}
+	got := scrapeLines(t, g, metricsNow)
+	compareLines(t, ofFamilies(got, "customer"), `litellm_remaining_customer_budget_metric{end_user="known"} 2.99995
+litellm_customer_max_budget_metric{end_user="known"} 3.0
+`)
+	var of []string
+	for _, l := range ofFamilies(got, "litellm_requests_metric_total") {
+		_, rest, _ := strings.Cut(l, `end_user="`)
+		name, _, _ := strings.Cut(rest, `"`)
+		of = append(of, name+l[strings.LastIndexByte(l, ' '):])
+	}
+	if !slices.Equal(of, []string{"None 2.0\n", "known 1.0\n"}) {
+		t.Errorf("the end users are %q", of)
+	}
+}
+
+// Metrics that are open to everyone tell of subjects what another worker made
+// of them a moment ago.
+func TestOpenMetrics(t *testing.T) {
+	t.Parallel()
+	p, now := newProcess(1), metricsNow
+	open := strings.Replace(metricsConfig, `"litellm_settings": {`, `"litellm_settings": {"require_auth_for_metrics_endpoint": false, `, 1)
+	g, other := pricedGateway(t, p, 1<<40, open), pricedGateway(t, p, 2<<40, open)
+	addSubjects(t, other, makeKey("sk-alpha-0123456789", tenant.Subject{TeamID: "t1"}),
+		&tenant.Subject{Kind: tenant.Team, ID: "t1", Alias: "old", Limits: tenant.Limits{Budget: budgetOf(1)}})
+	converse(g, now, "/v1/chat/completions", "sk-alpha-0123456789", mockBody, 0, "")
+	for _, alias := range []string{"old", "new"} {
+		other.tenants.Change(tenant.Team, "t1", func(s *tenant.Subject) { s.Alias = alias })
+		x := g.Open()
+		d := x.RequestHeaders(now, [][2]string{{":method", "GET"}, {":path", "/metrics"}}, true)
+		if d.Reply == nil || d.Reply.Status != 200 {
+			t.Fatalf("%+v", d.Reply)
+		}
+		if want := `litellm_team_max_budget_metric{team_alias="` + alias + `",team_id="t1"} 1.0`; !strings.Contains(string(d.Reply.Body), want) {
+			t.Errorf("there is no %s", want)
+		}
+		x.Done(now)
 	}
 }
 
@@ -444,10 +497,12 @@ func TestMetricsOfABrokenStore(t *testing.T) {
 type failing struct {
 	*process
 	prefix string
+	failed int // reads
 }
 
 func (f *failing) Get(key string) ([]byte, uint32, quota.Status) {
 	if f.prefix != "" && strings.HasPrefix(key, f.prefix) {
+		f.failed++
 		return nil, 0, quota.Failed
 	}
 	return f.process.Get(key)
@@ -483,6 +538,22 @@ func TestMetricsAreBounded(t *testing.T) {
 			t.Errorf("%d teams are shown", n)
 		}
 		compareLines(t, ofFamilies(got, "left_out", "total_users"), "fairshare_metrics_left_out 500.0\nlitellm_total_users 2500.0\n")
+	})
+	t.Run("subjects without a limit", func(t *testing.T) {
+		t.Parallel()
+		policy, err := config.Parse([]byte(metricsConfig), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range maxLooked + 7 {
+			policy.Subjects = append(policy.Subjects, &tenant.Subject{Kind: tenant.User, ID: "u" + strconv.Itoa(i)})
+		}
+		for _, i := range []int{maxLooked - 1, maxLooked} {
+			policy.Subjects[i].Limits.Budget = budgetOf(1)
+		}
+		g := NewGateway(NewWorker(newProcess(1), 1), policy)
+		compareLines(t, ofFamilies(scrapeLines(t, g, now), "left_out", "user_max"),
+			"fairshare_metrics_left_out 7.0\nlitellm_user_max_budget_metric{user=\"u"+strconv.Itoa(maxLooked-1)+"\"} 1.0\n")
 	})
 	t.Run("bytes", func(t *testing.T) {
 		t.Parallel()
@@ -540,6 +611,7 @@ func TestMetricsAreBounded(t *testing.T) {
 func FuzzMetricsLabels(f *testing.F) {
 	f.Add("alias", "team", "Team", "user", "u@example.org", "customer")
 	f.Add(`a"b\c`, "new\nline", "\\n", "\xff\xfe", "", "é\u2028\x00")
+	f.Add("", "t", strings.Repeat("é", 700), "u", strings.Repeat("x", 254)+"é", "c")
 	f.Add(strings.Repeat("ä", 200), strings.Repeat("\\", 600), "{}", ",", "=", "\r\"")
 	f.Fuzz(func(t *testing.T, alias, team, teamAlias, user, email, customer string) {
 		if team == "" || user == "" || customer == "" || len(alias) > 1000 || max(len(team), len(user), len(customer)) > 1000 || len(teamAlias)+len(email) > 2000 {

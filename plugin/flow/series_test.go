@@ -190,7 +190,8 @@ func TestHammerSeries(t *testing.T) {
 func TestSeriesWaitForTheStore(t *testing.T) {
 	t.Parallel()
 	p := newProcess(1)
-	w := NewWorker(p, 1<<40)
+	h := &failing{process: p}
+	w := NewWorker(h, 1<<40)
 	count := func(from, to int) {
 		for i := from; i < to; i++ {
 			o := occasion{caller: &caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, status: 429}
@@ -206,13 +207,17 @@ func TestSeriesWaitForTheStore(t *testing.T) {
 	if sum, _, _ := seriesTotals(t, p); sum[numAmounts] != 10 {
 		t.Errorf("%d requests are told", sum[numAmounts])
 	}
-	p.broken = true
+	h.prefix = "fs/p/"
 	w.writeSeries()
+	h.failed = 0
 	count(10, 2000)
+	if h.failed > 0 {
+		t.Errorf("between two ticks the store is asked in vain %d times", h.failed)
+	}
 	if n := len(w.series.deltas); n > maxDeltas+1 {
 		t.Errorf("%d deltas wait", n)
 	}
-	p.broken = false
+	h.prefix = ""
 	w.writeSeries()
 	sum, n, _ := seriesTotals(t, p)
 	if sum[numAmounts] != 2010 || n[ofRequests] != maxDeltas {
@@ -285,18 +290,70 @@ func TestSeriesAreWrittenInTurn(t *testing.T) {
 // in the way.
 func TestForeignPages(t *testing.T) {
 	t.Parallel()
-	for _, foreign := range []string{"", "x", strings.Repeat("x", 100), string(pageOf(7, nameOf("k"))), strings.Repeat("\x00", 70_000)} {
+	entry := func(name []byte) func(n int) []byte {
+		return func(n int) []byte {
+			p := binary.LittleEndian.AppendUint32(newPage(nil, n), quota.Checksum(name))
+			p = append(binary.LittleEndian.AppendUint16(p, uint16(len(name))), name...)
+			p = append(p, 1, 0, 0, 0, 0, 0, 0, 0)
+			sealPage(p)
+			return p
+		}
+	}
+	whole := nameOf("k")
+	if n := 5; !wholePage(entry(whole)(n), n) {
+		t.Fatal("the test makes no pages")
+	}
+	for what, foreign := range map[string]func(n int) []byte{
+		"nothing":         func(int) []byte { return nil },
+		"a letter":        func(int) []byte { return []byte("x") },
+		"many letters":    func(int) []byte { return bytes.Repeat([]byte("x"), 100) },
+		"another page":    func(n int) []byte { return pageOf(n+1, whole) },
+		"another layout":  func(n int) []byte { return append([]byte{'F', 'S', 'P', 9}, pageOf(n, whole)[4:]...) },
+		"a large page":    func(n int) []byte { return append(newPage(nil, n), make([]byte, 70_000)...) },
+		"a cut page":      func(n int) []byte { return pageOf(n, whole)[:60] },
+		"no name":         entry(nil),
+		"no such kind":    entry([]byte{byte(numSeriesKinds)}),
+		"a kind alone":    entry(whole[:1]),
+		"a cut name":      entry(whole[:len(whole)-1]),
+		"a label missing": entry(whole[:len(whole)-1-int(whole[len(whole)-1])]),
+		"too long a name": entry(append(bytes.Clone(whole), 0)),
+	} {
 		p := newProcess(1)
 		w := NewWorker(p, 1<<40)
 		for n := range seriesPages {
-			if n != 7 {
-				p.Set(new(tableau).seriesKey(n), []byte(foreign), 0)
+			v := foreign(n)
+			if wholePage(v, n) {
+				t.Errorf("%s is a page", what)
 			}
+			p.Set(new(tableau).seriesKey(n), v, 0)
 		}
 		fillSeries(w, 200, "")
 		if sum, _, _ := seriesTotals(t, p); sum[numAmounts] != 200 {
-			t.Errorf("after %.10q: %d requests", foreign, sum[numAmounts])
+			t.Errorf("after %s: %d requests", what, sum[numAmounts])
 		}
+	}
+}
+
+// Names with one hash are two series, and texts that print alike are one.
+func TestSeriesHaveNames(t *testing.T) {
+	t.Parallel()
+	one, other := nameOf("139599"), nameOf("322382")
+	if quota.Checksum(one) != quota.Checksum(other) {
+		t.Fatal("the hashes differ")
+	}
+	r := seriesOf(pageOf(0, one, other, one))
+	if !r.next() || r.amount(0) != 2 || !r.next() || r.amount(0) != 1 || r.next() {
+		t.Errorf("two keys are one series")
+	}
+	p := newProcess(1)
+	w := NewWorker(p, 1<<40)
+	for _, alias := range []string{"a\xff", "a\xfe", "a\uFFFD", wide + "123456", wide + "12345678", wide + "1234é"} {
+		o := occasion{caller: &caller{key: &tenant.Subject{ID: "k", Alias: alias}}, status: 200}
+		w.delta(&o).requests[0]++
+	}
+	w.writeSeries()
+	if sum, n, _ := seriesTotals(t, p); sum[numAmounts] != 6 || n[ofRequests] != 3 {
+		t.Errorf("%d requests in %d series", sum[numAmounts], n[ofRequests])
 	}
 }
 

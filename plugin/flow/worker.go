@@ -65,7 +65,7 @@ type Gateway struct {
 	master  *tenant.Subject
 	proxy   metered
 	office  *admin.Office
-	mute    bool // the host gave no random bytes when last asked
+	mute    bool                // the host gave no random bytes when last asked
 	callers [maxCallers]*caller // the last ones, by the line of their keys
 	groups  []group
 	index   map[string]int // of groups, by model name

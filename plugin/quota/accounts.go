@@ -7,9 +7,9 @@ import (
 )
 
 // MaxMeters is how many meters one request may be held on: the proxy's, key's,
-// user's, team's, member's and end user's, and the key's and the team's for the
-// model.
-const MaxMeters = 8
+// user's, team's, member's and end user's, and the key's, the user's and the
+// team's for the model.
+const MaxMeters = 9
 
 // accounts is the part of a ledger that reads and changes meters.
 type accounts struct {

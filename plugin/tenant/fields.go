@@ -49,7 +49,7 @@ func fieldsOf(k Kind) string {
 			"P:max_parallel_requests K:tpm_limit R:rpm_limit M:models J:metadata c:created_at u:updated_at"
 	case Budget:
 		return "I:budget_id B:max_budget F:soft_budget D:budget_duration " +
-			"P:max_parallel_requests K:tpm_limit R:rpm_limit X:model_max_budget c:created_at u:updated_at"
+			"P:max_parallel_requests K:tpm_limit R:rpm_limit c:created_at u:updated_at"
 	}
 	return ""
 }

@@ -113,13 +113,9 @@ func TestFields(t *testing.T) {
 				`"models":["m"],"metadata":{"x":1},"created_at":null,"updated_at":null`,
 		},
 		{
-			"budget", `{"budget_id":"b","max_budget":1,"soft_budget":2,"budget_duration":"","model_max_budget":{"m":{"max_budget":1,"budget_duration":"1d","rpm_limit":1,"tpm_limit":2,"budget_limit":null}}}`,
-			Subject{
-				Kind: Budget, ID: "b", Limits: Limits{Budget: limited(1e12), Soft: limited(2e12)},
-				PerModel: []ModelLimits{{"m", Limits{Budget: limited(1e12), Duration: period.Duration{N: 1, Unit: period.Day}, RPM: limited(1), TPM: limited(2)}}},
-			},
-			`"budget_id":"b","max_budget":1.0,"soft_budget":2.0,"budget_duration":null,"max_parallel_requests":null,"tpm_limit":null,"rpm_limit":null,` +
-				`"model_max_budget":{"m":{"budget_limit":1.0,"time_period":"1d","tpm_limit":2,"rpm_limit":1}},"created_at":null,"updated_at":null`,
+			"budget", `{"budget_id":"b","max_budget":1,"soft_budget":2,"budget_duration":"","model_max_budget":{}}`,
+			Subject{Kind: Budget, ID: "b", Limits: Limits{Budget: limited(1e12), Soft: limited(2e12)}},
+			`"budget_id":"b","max_budget":1.0,"soft_budget":2.0,"budget_duration":null,"max_parallel_requests":null,"tpm_limit":null,"rpm_limit":null,"created_at":null,"updated_at":null`,
 		},
 	} {
 		got := Subject{Kind: c.want.Kind}
@@ -317,6 +313,7 @@ func TestFieldFaults(t *testing.T) {
 		{Customer, `{"allowed_model_region":"eu"}`, "allowed_model_region" + unenforced + `"eu"`},
 		{Customer, `{"max_budget":1,"budget_id":"b"}`, "budget_id: want either max_budget or budget_id, got both"},
 		{Customer, `{"model_max_budget":{"m":1}}`, "model_max_budget" + unenforced + "an object"},
+		{Budget, `{"model_max_budget":{"m":1}}`, "model_max_budget" + unenforced + "an object"},
 		{Budget, `{"models":["m"]}`, "models" + unenforced + "a list"},
 		{Team, `{"max_budget":1,"soft_budget":1}`, "soft_budget: want less than max_budget (1.0), got 1.0"},
 		{Team, `{"team_member_budget":-1}`, "team_member_budget" + usd + "-1"},

@@ -27,7 +27,7 @@ verb=$1 out=$2 package=$3 tag=${4-}
 case $verb in
 plugin)
 	exec "$tinygo" build -target="$target" -buildmode=c-shared -scheduler=none -gc=precise \
-		-opt=2 -no-debug -tags "custommalloc $tag" -o "$out" "$package"
+		-opt=s -no-debug -tags "custommalloc $tag" -o "$out" "$package"
 	;;
 test)
 	# The testing package starts goroutines, for which it needs a scheduler.

@@ -1,14 +1,8 @@
 // Command plugin is Fairshare: one WebAssembly file that makes a proxy an LLM
-// gateway.
+// gateway. A c-shared wasm is a library: its host calls what package filter
+// exports, never main.
 package main
 
-import (
-	"fairshare/plugin/filter"
-
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-)
+import _ "fairshare/plugin/filter"
 
 func main() {}
-
-// A c-shared wasm is a library: its host runs the initialisers, never main.
-func init() { proxywasm.SetVMContext(filter.NewVM()) }

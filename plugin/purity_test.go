@@ -17,7 +17,7 @@ var badDeps = map[string]string{
 	"reflect":       "TinyGo has only a part of it, which fails when run, not when built",
 	"regexp":        "adds 220 KB to the wasm",
 
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm": "package filter alone knows the host",
+	"fairshare/plugin/filter": "package filter alone knows the host",
 }
 
 // tolerated are standard packages that reach a bad one by a way that is not

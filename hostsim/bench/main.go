@@ -10,13 +10,19 @@
 // rounds. Every request of Fairshare has all that a real one has: a virtual
 // key, a limit of tokens and of requests a minute, a hold, a usage to read and
 // to settle.
+//
+// A second comparison is of ten keys and 100,000, where every request has another
+// key, and each key and its team have a budget and limits.
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -36,8 +42,9 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each is measured")
 	duration := flag.Duration("duration", 8*time.Second, "how long each is measured in a round")
 	connections := flag.Int("connections", 16, "connections at once")
+	keys := flag.Int("keys", 100_000, "keys that the second comparison has, ten to a team")
 	flag.Parse()
-	if err := run(*rounds, *duration, *connections); err != nil {
+	if err := run(*rounds, *duration, *connections, *keys); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -52,7 +59,7 @@ type (
 type subject struct {
 	name    string
 	envoy   *envoy.Envoy
-	key     string // the bearer token that the load has
+	keys    []string // bearer tokens; each request has one of them
 	samples []sample
 }
 
@@ -64,7 +71,7 @@ type sample struct {
 	resident int64         // of Envoy, bytes
 }
 
-func run(rounds int, duration time.Duration, connections int) error {
+func run(rounds int, duration time.Duration, connections, keys int) error {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -93,6 +100,18 @@ func run(rounds int, duration time.Duration, connections int) error {
 	if err != nil {
 		return err
 	}
+	// Many keys on a model without a limit of its own: what is compared is the
+	// search for keys and the books of tenants, not the shares of active keys.
+	tenants, err := json.Marshal(object{
+		"model_list": list{object{"model_name": "model", "litellm_params": object{
+			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
+			"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6,
+		}}},
+		"general_settings": object{"master_key": "sk-bench"},
+	})
+	if err != nil {
+		return err
+	}
 	subjects := []*subject{{name: "Envoy alone"}, {name: "local_ratelimit"}, {name: "Fairshare"}}
 	for i, o := range []envoy.Options{{Filters: []any{}}, {Filters: []any{localRateLimit()}}, {Config: config}} {
 		o.Workers, o.Upstreams = 1, upstreams
@@ -101,12 +120,73 @@ func run(rounds int, duration time.Duration, connections int) error {
 			return err
 		}
 		defer e.Close()
-		subjects[i].envoy, subjects[i].key = e, "sk-nobody"
+		subjects[i].envoy, subjects[i].keys = e, []string{"sk-nobody"}
 	}
-	if subjects[2].key, err = newKey(subjects[2].envoy); err != nil {
+	key, err := post(subjects[2].envoy, "/key/generate", object{})
+	if err != nil {
+		return err
+	}
+	subjects[2].keys = []string{key}
+	if err := compare(subjects, folder, rounds, duration, connections); err != nil {
 		return err
 	}
 
+	few, many := &subject{name: "10 keys"}, &subject{name: strconv.Itoa(keys) + " keys"}
+	for _, s := range []*subject{few, many} {
+		if s.envoy, err = envoy.New(envoy.Options{Workers: 1, Upstreams: upstreams, Config: tenants}); err != nil {
+			return err
+		}
+		defer s.envoy.Close()
+	}
+	if err := few.populate(10); err != nil {
+		return err
+	}
+	if err := many.populate(keys); err != nil {
+		return err
+	}
+	return compare([]*subject{few, many}, folder, rounds, duration, connections)
+}
+
+// populate makes keys, ten to a team, all with a budget and limits that are
+// never reached.
+func (s *subject) populate(keys int) error {
+	s.keys = make([]string, keys)
+	limits := func(more object) object {
+		all := object{"max_budget": 1_000_000, "budget_duration": "30d", "rpm_limit": 1_000_000_000, "tpm_limit": 1_000_000_000}
+		maps.Copy(all, more)
+		return all
+	}
+	const clients = 16
+	failed := make(chan error, clients)
+	for c := range clients {
+		go func() {
+			failed <- func() error {
+				for first := 10 * c; first < keys; first += 10 * clients {
+					team := "team-" + strconv.Itoa(first/10)
+					if _, err := post(s.envoy, "/team/new", limits(object{"team_id": team})); err != nil {
+						return err
+					}
+					for i := first; i < min(first+10, keys); i++ {
+						key, err := post(s.envoy, "/key/generate", limits(object{"team_id": team, "key_alias": "key-" + strconv.Itoa(i)}))
+						if err != nil {
+							return err
+						}
+						s.keys[i] = key
+					}
+				}
+				return nil
+			}()
+		}()
+	}
+	var errs []error
+	for range clients {
+		errs = append(errs, <-failed)
+	}
+	return errors.Join(errs...)
+}
+
+// compare measures the subjects in turn, and prints the medians.
+func compare(subjects []*subject, folder string, rounds int, duration time.Duration, connections int) error {
 	// One short round first, which counts for nothing: connections, caches
 	// and V8's optimised code.
 	for _, s := range subjects {
@@ -173,9 +253,14 @@ func localRateLimit() object {
 	}
 }
 
-// newKey makes a virtual key.
-func newKey(e *envoy.Envoy) (string, error) {
-	r, err := http.NewRequest(http.MethodPost, e.BaseURL+"/key/generate", strings.NewReader("{}"))
+// post sends a request of the management API, and returns the key in its
+// answer, if there is one.
+func post(e *envoy.Envoy, path string, fields object) (key string, err error) {
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return "", err
+	}
+	r, err := http.NewRequest(http.MethodPost, e.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
@@ -186,19 +271,28 @@ func newKey(e *envoy.Envoy) (string, error) {
 	}
 	defer response.Body.Close()
 	var made struct{ Key string }
-	if err := json.NewDecoder(response.Body).Decode(&made); err != nil || made.Key == "" {
-		return "", fmt.Errorf("/key/generate: %s %w", response.Status, err)
+	if err := json.NewDecoder(response.Body).Decode(&made); err != nil || response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s %w", path, response.Status, err)
 	}
 	return made.Key, nil
 }
 
-// load is wrk's script: one chat request, and the report that parse reads.
+// load is wrk's script: chat requests with a key by chance from a file of them,
+// and the report that measure reads.
 const load = `
 wrk.method = "POST"
 wrk.path = "/v1/chat/completions"
 wrk.body = %q
 wrk.headers["content-type"] = "application/json"
-wrk.headers["authorization"] = "Bearer %s"
+local keys = {}
+for key in io.lines(%q) do keys[#keys + 1] = "Bearer " .. key end
+wrk.headers["authorization"] = keys[1]
+if #keys > 1 then
+  function request()
+    wrk.headers["authorization"] = keys[math.random(#keys)]
+    return wrk.format()
+  end
+end
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format("result %%d %%d %%d %%d %%d\n", summary.requests, summary.duration,
@@ -210,7 +304,11 @@ end
 func (s *subject) measure(folder string, duration time.Duration, connections int) (sample, error) {
 	script := filepath.Join(folder, "load.lua")
 	body := `{"model":"model","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":100}`
-	if err := os.WriteFile(script, fmt.Appendf(nil, load, body, s.key), 0o600); err != nil {
+	keys := filepath.Join(folder, "keys")
+	if err := os.WriteFile(keys, []byte(strings.Join(s.keys, "\n")+"\n"), 0o600); err != nil {
+		return sample{}, err
+	}
+	if err := os.WriteFile(script, fmt.Appendf(nil, load, body, keys), 0o600); err != nil {
 		return sample{}, err
 	}
 	_, before, err := s.envoy.Usage()

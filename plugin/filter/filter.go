@@ -1,5 +1,10 @@
 // Package filter joins the gateway to the proxy: callbacks in, decisions
-// carried out. It alone knows the proxy-wasm SDK, and it decides nothing.
+// carried out. It alone knows the proxy-wasm ABI, and it decides nothing.
+//
+// It speaks that ABI itself. The SDK for Go (tetratelabs/proxy-wasm-go-sdk)
+// looks every callback's context up in maps, allocates for each value of each
+// host call, and exports callbacks that the gateway has no use for, which the
+// host then makes.
 package filter
 
 import (
@@ -7,75 +12,61 @@ import (
 
 	"fairshare/plugin/config"
 	"fairshare/plugin/flow"
-
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 )
 
-// vm is one wasm VM. All plugin contexts in it share one worker: after a reload
-// the old context still serves the streams that it began.
-type vm struct {
-	types.DefaultVMContext
-	worker *flow.Worker
-}
-
-// NewVM returns the context with which a VM starts.
-func NewVM() types.VMContext { return &vm{} }
-
-func (v *vm) NewPluginContext(uint32) types.PluginContext { return &plugin{vm: v} }
+// worker is the VM's. All configurations in it share one: after a reload the old
+// one still serves the streams that it began.
+var worker *flow.Worker
 
 // plugin is one configuration of the filter.
 type plugin struct {
-	types.DefaultPluginContext
-	vm      *vm
+	id      uint32 // of its root context
 	gateway *flow.Gateway
 	profile profile
 }
 
-func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
+// configure takes the configuration and reports whether it can be served.
+func (p *plugin) configure() bool {
 	prepare()
 	inStream = false
-	raw, err := proxywasm.GetPluginConfiguration()
-	if err != nil {
-		raw = nil // an empty configuration has an error text of its own
-	}
+	raw := readBuffer(pluginConfiguration, whole) // an empty one has an error text of its own
 	policy, err := config.Parse(raw, getenv)
 	if err == nil {
 		err = flow.Serves(policy)
 	}
 	if err != nil {
-		proxywasm.LogCritical("fairshare: " + err.Error())
-		return types.OnPluginStartStatusFailed
+		tell(logCritical, err.Error())
+		return false
 	}
 	kind := kindOf(policy.Host)
 	p.profile = profiles[kind]
-	if p.vm.worker == nil {
+	if worker == nil {
 		var instance [8]byte
 		if !random(instance[:]) {
-			proxywasm.LogCritical("fairshare: the host gives no random bytes")
-			return types.OnPluginStartStatusFailed
+			tell(logCritical, "the host gives no random bytes")
+			return false
 		}
-		p.vm.worker = flow.NewWorker(newHost(p.profile), binary.LittleEndian.Uint64(instance[:]))
+		worker = flow.NewWorker(newHost(p.profile), binary.LittleEndian.Uint64(instance[:]))
 	}
-	if p.vm.worker.Announces(raw) {
+	if worker.Announces(raw) {
 		for _, w := range policy.Warnings {
-			proxywasm.LogWarn("fairshare: " + w)
+			tell(logWarn, w)
 		}
 	}
 	if !p.profile.sharedData {
-		proxywasm.LogWarn("fairshare: " + kind.String() + " has no shared data: every worker counts for itself")
+		tell(logWarn, kind.String()+" has no shared data: every worker counts for itself")
 	}
-	p.gateway = flow.NewGateway(p.vm.worker, policy)
+	p.gateway = flow.NewGateway(worker, policy)
 	if !p.profile.holdHeaders && !p.profile.bodyFirst {
 		p.gateway.ForwardEarly()
 	}
-	if err := proxywasm.SetTickPeriodMilliSeconds(flow.TickMS); err != nil {
-		proxywasm.LogWarn("fairshare: " + kind.String() + " has no timers: nobody leads, reports and metrics stay empty")
+	if proxySetTickPeriod(flow.TickMS) != okay {
+		tell(logWarn, kind.String()+" has no timers: nobody leads, reports and metrics stay empty")
 	}
-	return types.OnPluginStartStatusOK
+	return true
 }
 
-func (p *plugin) OnTick() {
+func (p *plugin) tick() {
 	begin()
 	if p.gateway == nil {
 		return
@@ -89,39 +80,11 @@ func (p *plugin) OnTick() {
 // is good enough where only the minute or a key's end matters, and spares a call.
 var clock int64
 
-func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
-	if p.gateway == nil {
-		return &types.DefaultHttpContext{}
-	}
-	s := freeStreams
-	if s == nil {
-		s = new(stream)
-	} else {
-		freeStreams = s.next
-	}
-	s.plugin, s.exchange, s.id, s.next = p, p.gateway.Open(), id, nil
-	return s
-}
-
-// stream is one request and its answer. Streams are reused.
-type stream struct {
-	types.DefaultHttpContext
-	plugin   *plugin
-	exchange *flow.Exchange
-	id       uint32
-	probed   bool // in the list of the probe
-	since    int64
-	next     *stream
-}
-
-// freeStreams are the streams that ended, linked by next.
-var freeStreams *stream
-
-func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
+func (s *stream) requestHeaders(end bool) action {
 	begin()
 	headers, ok := readHeaders(requestHeaders)
 	if !ok {
-		proxywasm.LogError("fairshare: the host gives no request headers")
+		tell(logError, "the host gives no request headers")
 		headers = nil // which no route takes
 	}
 	if s.plugin.profile.bodyFirst {
@@ -131,146 +94,108 @@ func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 		clock = now()
 	}
 	a := s.onRequest(s.exchange.RequestHeaders(clock, headers, end))
-	if a == types.ActionPause && s.exchange.Reading() {
+	if a == pause && s.exchange.Reading() {
 		if s.plugin.profile.bodyFirst {
-			return types.ActionContinue
+			return resume
 		}
 		s.awaitBody()
 	}
 	return a
 }
 
-func (s *stream) OnHttpRequestBody(n int, end bool) types.Action {
+func (s *stream) requestBody(n int, end bool) action {
 	begin()
 	s.bodyCame()
 	if !end {
 		return s.onRequest(s.exchange.BodyGrows(n))
 	}
-	return s.requestBody(n)
+	return s.requestEnds(n)
 }
 
-func (s *stream) OnHttpRequestTrailers(int) types.Action {
+func (s *stream) requestTrailers() action {
 	begin()
-	if !s.exchange.Reading() {
-		return types.ActionContinue
-	}
-	const all = 1<<31 - 1
-	return s.requestBody(all)
+	return s.requestEnds(whole)
 }
 
-func (s *stream) requestBody(n int) types.Action {
+// requestEnds comes when the request's body is there, at most n bytes.
+func (s *stream) requestEnds(n int) action {
 	if !s.exchange.Reading() {
-		return types.ActionContinue
+		return resume
 	}
 	var body []byte
 	if n > 0 {
-		var err error
-		if body, err = proxywasm.GetHttpRequestBody(0, n); err != nil {
-			body = nil // nothing was sent, or nothing can be read: an error to the client
-		}
+		body = readBuffer(requestBody, n) // nil, if it can't be read, is an error to the client
 	}
 	clock = now()
 	return s.onRequest(s.exchange.RequestBody(clock, body))
 }
 
-func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
-	begin()
+func (s *stream) responseHeaders(end bool) {
 	if !s.exchange.Waiting() {
-		return types.ActionContinue
+		return
 	}
+	begin()
 	headers, ok := readHeaders(responseHeaders)
 	if !ok {
-		proxywasm.LogError("fairshare: the host gives no response headers")
+		tell(logError, "the host gives no response headers")
 		headers = nil // which is no success, so nothing is charged
 	}
 	d := s.exchange.ResponseHeaders(clock, headers, end)
-	s.edit(responseHeaders, d.Edits)
-	return types.ActionContinue
+	edit(responseHeaders, d.Edits)
 }
 
-func (s *stream) OnHttpResponseBody(n int, end bool) types.Action {
+func (s *stream) responseBody(n int, end bool) {
 	if !s.exchange.Answering() {
-		return types.ActionContinue
+		return
 	}
 	begin()
 	var chunk []byte
 	if n > 0 {
-		var err error
-		if chunk, err = proxywasm.GetHttpResponseBody(0, n); err != nil {
-			chunk = nil
-		}
+		chunk = readBuffer(responseBody, n)
 	}
 	fault(chunk)
 	if d := s.exchange.ResponseBody(clock, chunk, end); d.Replace {
-		report(proxywasm.ReplaceHttpResponseBody(d.Body))
+		report(proxySetBuffer(responseBody, 0, whole, start(d.Body), uint32(len(d.Body))))
 	}
-	return types.ActionContinue
 }
 
-func (s *stream) OnHttpResponseTrailers(int) types.Action {
+func (s *stream) responseTrailers() {
 	begin()
 	if d := s.exchange.ResponseTrailers(clock); d.Replace {
-		report(proxywasm.AppendHttpResponseBody(d.Body))
+		report(proxySetBuffer(responseBody, whole, 0, start(d.Body), uint32(len(d.Body)))) // behind the body
 	}
-	return types.ActionContinue
-}
-
-func (s *stream) OnHttpStreamDone() {
-	begin()
-	s.exchange.Done(clock)
-	s.exchange = flow.Ended
-	s.leaveProbe()
-	s.next = freeStreams
-	freeStreams = s
 }
 
 // onRequest carries out a decision about a request.
-func (s *stream) onRequest(d flow.Decision) types.Action {
+func (s *stream) onRequest(d flow.Decision) action {
 	if d.Reply != nil {
-		const noGRPC = -1
-		if err := proxywasm.SendHttpResponse(uint32(d.Reply.Status), d.Reply.Headers, d.Reply.Body, noGRPC); err != nil {
-			proxywasm.LogError("fairshare: an answer could not be sent: " + err.Error())
-		}
-		return types.ActionPause
+		reply(d.Reply.Status, d.Reply.Headers, d.Reply.Body)
+		return pause
 	}
-	s.edit(requestHeaders, d.Edits)
+	edit(requestHeaders, d.Edits)
 	if d.Replace {
-		report(proxywasm.ReplaceHttpRequestBody(d.Body))
+		report(proxySetBuffer(requestBody, 0, whole, start(d.Body), uint32(len(d.Body))))
 	}
 	if d.Pause {
-		return types.ActionPause
+		return pause
 	}
-	return types.ActionContinue
+	return resume
 }
 
 // edit changes a header map.
-func (s *stream) edit(kind uint32, edits []flow.Edit) {
+func edit(kind uint32, edits []flow.Edit) {
 	for i := range edits {
 		e := &edits[i]
-		var err error
-		switch {
-		case kind == requestHeaders && e.Op == flow.Set:
-			err = proxywasm.ReplaceHttpRequestHeader(e.Name, e.Value)
-		case kind == requestHeaders && e.Op == flow.Add:
-			err = proxywasm.AddHttpRequestHeader(e.Name, e.Value)
-		case kind == requestHeaders:
-			err = proxywasm.RemoveHttpRequestHeader(e.Name)
-		case e.Op == flow.Set:
-			err = proxywasm.ReplaceHttpResponseHeader(e.Name, e.Value)
-		case e.Op == flow.Add:
-			err = proxywasm.AddHttpResponseHeader(e.Name, e.Value)
+		name, nameSize := address(e.Name), uint32(len(e.Name))
+		value, valueSize := address(e.Value), uint32(len(e.Value))
+		switch e.Op {
+		case flow.Set:
+			report(proxyReplaceHeader(kind, name, nameSize, value, valueSize))
+		case flow.Add:
+			report(proxyAddHeader(kind, name, nameSize, value, valueSize))
 		default:
-			err = proxywasm.RemoveHttpResponseHeader(e.Name)
+			report(proxyRemoveHeader(kind, name, nameSize))
 		}
-		report(err)
-	}
-}
-
-// report tells of a change that the host did not make. The stream goes on: the
-// gateway's decision stands, and the host's own error shows in its answer.
-func report(err error) {
-	if err != nil {
-		proxywasm.LogError("fairshare: the host refused a change: " + err.Error())
 	}
 }
 

@@ -1,13 +1,10 @@
 package filter
 
 import (
-	"errors"
+	"unsafe"
 
 	"fairshare/plugin/flow"
 	"fairshare/plugin/quota"
-
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 )
 
 // host is flow.Host over the proxy-wasm ABI.
@@ -15,7 +12,7 @@ type host struct {
 	quota.Store
 	queue    uint32
 	hasQueue bool
-	counters [flow.NumMetrics]proxywasm.MetricCounter
+	counters [flow.NumMetrics]uint32 // their ids
 	defined  [flow.NumMetrics]bool
 }
 
@@ -23,21 +20,22 @@ type host struct {
 type shared struct{}
 
 func (shared) Get(key string) ([]byte, uint32, quota.Status) {
-	v, cas, err := proxywasm.GetSharedData(key)
-	return v, cas, status(err)
+	switch proxyGetSharedData(address(key), uint32(len(key)), unsafe.Pointer(&out.data), unsafe.Pointer(&out.size), unsafe.Pointer(&out.cas)) {
+	case okay:
+		return given(), out.cas, quota.OK
+	case notFound:
+		return nil, 0, quota.NotFound
+	}
+	return nil, 0, quota.Failed
 }
 
 func (shared) Set(key string, value []byte, cas uint32) quota.Status {
-	return status(proxywasm.SetSharedData(key, value, cas))
-}
-
-func status(err error) quota.Status {
-	switch {
-	case err == nil:
+	switch proxySetSharedData(address(key), uint32(len(key)), start(value), uint32(len(value)), cas) {
+	case okay:
 		return quota.OK
-	case errors.Is(err, types.ErrorStatusNotFound):
+	case notFound:
 		return quota.NotFound
-	case errors.Is(err, types.ErrorStatusCasMismatch):
+	case casMismatch:
 		return quota.Mismatch
 	}
 	return quota.Failed
@@ -51,8 +49,9 @@ func newHost(p profile) *host {
 		h.Store = new(quota.Memory)
 	}
 	if p.queue {
-		id, err := proxywasm.RegisterSharedQueue("fairshare")
-		h.queue, h.hasQueue = id, err == nil
+		const name = "fairshare"
+		h.hasQueue = proxyRegisterQueue(address(name), uint32(len(name)), unsafe.Pointer(&out.id)) == okay
+		h.queue = out.id
 	}
 	return h
 }
@@ -60,20 +59,25 @@ func newHost(p profile) *host {
 func (h *host) Random(dst []byte) bool { return random(dst) }
 
 func (h *host) Enqueue(message []byte) bool {
-	return h.hasQueue && len(message) > 0 && proxywasm.EnqueueSharedQueue(h.queue, message) == nil
+	return h.hasQueue && len(message) > 0 && proxyEnqueue(h.queue, start(message), uint32(len(message))) == okay
 }
 
 func (h *host) Dequeue() ([]byte, bool) {
-	if !h.hasQueue {
+	if !h.hasQueue || proxyDequeue(h.queue, unsafe.Pointer(&out.data), unsafe.Pointer(&out.size)) != okay {
 		return nil, false
 	}
-	m, err := proxywasm.DequeueSharedQueue(h.queue)
-	return m, err == nil
+	return given(), true
 }
 
 func (h *host) Add(m flow.Metric, n uint64) {
 	if !h.defined[m] {
-		h.counters[m], h.defined[m] = proxywasm.DefineCounterMetric(flow.MetricNames[m][0]), true
+		name := flow.MetricNames[m][0]
+		if proxyDefineMetric(counterMetric, address(name), uint32(len(name)), unsafe.Pointer(&out.id)) != okay {
+			return // the next tick tries again
+		}
+		h.counters[m], h.defined[m] = out.id, true
 	}
-	h.counters[m].Increment(n)
+	if proxyIncrementMetric(h.counters[m], int64(n)) != okay {
+		h.defined[m] = false // so the next tick asks for it anew
+	}
 }

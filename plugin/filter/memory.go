@@ -8,9 +8,9 @@ import (
 // Every value that the host hands over, it first asks the guest to allocate
 // room for. Envoy and Kong's host look for an export named malloc and use
 // proxy_on_memory_allocate only if there is none, and nobody ever calls free.
-// TinyGo's own malloc would keep each block for ever (hence the build tag
-// custommalloc), and the SDK's proxy_on_memory_allocate traps on size 0, which
-// Kong's host asks for when a header is empty.
+// TinyGo's own malloc would keep each block for ever, hence the build tag
+// custommalloc. Kong's host asks for 0 bytes when a header is empty, and must
+// get an address all the same.
 //
 // A value is needed only as long as the callback that asked for it, so it is
 // put into one arena that starts over with each callback: nothing for the
@@ -23,15 +23,17 @@ var (
 
 const arenaSize = 128 << 10
 
-// heapRoom is what the heap grows to before the first request. The collector
-// runs when the heap is full and reads all globals each time; a heap that is
-// just large enough makes it run every forty requests, which was a third of the
-// filter's time. Memory is never given back to the host, so what is asked for
-// and dropped leaves that much room for good. It is asked for in pieces: the
-// collector takes any number that could be an address for one, and would find
-// one that lies in a piece of megabytes.
+// The heap grows by the room before the first request. The collector runs when
+// the heap is full and reads all globals each time: with a heap that is just
+// large enough it runs every few requests. A heap of megabytes has a cost of its
+// own, because allocation walks through all of it before anything is used
+// again, and drives what Envoy works with out of the processor's cache. Memory
+// is never given back to the host, so what is asked for and dropped leaves that
+// much room for good. It is asked for in pieces: the collector takes any number
+// that could be an address for one, and would find one that lies in a piece of
+// megabytes.
 const (
-	roomPieces = 128
+	roomPieces = 32
 	roomPiece  = 16 << 10
 )
 

@@ -8,29 +8,25 @@ import (
 // Headers are read whole, in one call, and changed one by one: writing them
 // whole costs Envoy as much as five single changes.
 
-const (
-	requestHeaders  = 0 // proxy-wasm ABI 0.2.0, header map types
-	responseHeaders = 2
-)
-
 // pairs are the headers that were read last, reused for every callback.
 var pairs [][2]string
 
-// readHeaders gets a header map from the host. It lies in the host's memory and
-// is valid until the callback ends.
+// readHeaders gets a header map from the host, whole: one call. It lies in the
+// host's memory and is valid until the callback ends.
 func readHeaders(kind uint32) ([][2]string, bool) {
-	var data unsafe.Pointer
-	var size uint32
-	if getPairs(kind, unsafe.Pointer(&data), unsafe.Pointer(&size)) != 0 || size < 4 {
+	if proxyGetPairs(kind, unsafe.Pointer(&out.data), unsafe.Pointer(&out.size)) != okay || out.size < 4 {
 		return nil, false
 	}
 	var ok bool
-	pairs, ok = parsePairs(pairs[:0], unsafe.Slice((*byte)(data), size))
+	pairs, ok = parsePairs(pairs[:0], given())
 	return pairs, ok
 }
 
-// parsePairs appends to dst the pairs of the ABI's form: count 4 | count × (name size 4 |
-// value size 4) | count × (name NUL value NUL), little endian. They point into raw.
+// The ABI's form of a header map: count 4 | count × (name size 4 | value size 4) |
+// count × (name NUL value NUL), little endian.
+
+// parsePairs appends to dst the pairs of raw, which they point into. raw has at
+// least four bytes.
 func parsePairs(dst [][2]string, raw []byte) ([][2]string, bool) {
 	le := binary.LittleEndian
 	n := int(le.Uint32(raw))
@@ -49,5 +45,17 @@ func parsePairs(dst [][2]string, raw []byte) ([][2]string, bool) {
 	return dst, true
 }
 
-// text is b as a string, not copied.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// appendPairs appends pairs in that form.
+func appendPairs(dst []byte, pairs [][2]string) []byte {
+	le := binary.LittleEndian
+	dst = le.AppendUint32(dst, uint32(len(pairs)))
+	for i := range pairs {
+		dst = le.AppendUint32(dst, uint32(len(pairs[i][0])))
+		dst = le.AppendUint32(dst, uint32(len(pairs[i][1])))
+	}
+	for i := range pairs {
+		dst = append(append(dst, pairs[i][0]...), 0)
+		dst = append(append(dst, pairs[i][1]...), 0)
+	}
+	return dst
+}

@@ -1,7 +1,5 @@
 package filter
 
-import "github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-
 // Whether Envoy runs with allow_on_headers_stop_iteration can't be asked. If it
 // does not, a request whose headers are paused waits for ever: its body never
 // comes. So until the first body has come, paused requests are watched, and one
@@ -55,15 +53,15 @@ func (p *plugin) probe() {
 		}
 		s.leaveProbe()
 		if stalls++; stalls == maxStalls {
-			proxywasm.LogWarn("fairshare: request bodies do not come while headers are held: set allow_on_headers_stop_iteration. " +
+			tell(logWarn, "request bodies do not come while headers are held: set allow_on_headers_stop_iteration. "+
 				"From now on headers are sent upstream before a request is decided, and only the first upstream can be reached")
 		}
 		if stalls >= maxStalls {
 			p.profile.holdHeaders = false
 			p.gateway.ForwardEarly()
 		}
-		report(proxywasm.SetEffectiveContext(s.id))
-		s.edit(requestHeaders, s.exchange.SendEarly().Edits)
-		report(proxywasm.ResumeHttpRequest())
+		report(proxySetEffectiveContext(s.id))
+		edit(requestHeaders, s.exchange.SendEarly().Edits)
+		report(proxyContinueStream(requestStream))
 	}
 }

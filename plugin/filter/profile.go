@@ -1,10 +1,6 @@
 package filter
 
-import (
-	"fairshare/plugin/config"
-
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-)
+import "fairshare/plugin/config"
 
 // A profile is what a kind of proxy lets a filter do. Calls that a proxy traps
 // on are never tried there.
@@ -36,12 +32,12 @@ func kindOf(k config.HostKind) config.HostKind {
 	if k != config.Auto {
 		return k
 	}
-	id, err := proxywasm.GetProperty([]string{"xds", "node", "id"})
-	if err != nil {
+	id, ok := property("xds\x00node\x00id")
+	if !ok {
 		return config.Envoy
 	}
 	for _, role := range [...]string{"sidecar~", "router~", "waypoint~"} {
-		if len(id) > len(role) && string(id[:len(role)]) == role {
+		if len(id) > len(role) && id[:len(role)] == role {
 			return config.Istio
 		}
 	}

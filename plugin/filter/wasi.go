@@ -7,11 +7,10 @@ import (
 
 // now is the wall clock in ms since 1970, UTC.
 func now() int64 {
-	var ns uint64
-	if clockTimeGet(0, 1e6, unsafe.Pointer(&ns)) != 0 {
+	if clockTimeGet(0, 1e6, unsafe.Pointer(&out.ns)) != 0 {
 		return 0 // the realtime clock always exists
 	}
-	return int64(ns / 1e6)
+	return int64(out.ns / 1e6)
 }
 
 func random(dst []byte) bool {

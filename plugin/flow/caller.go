@@ -34,8 +34,9 @@ var scopes = [tenant.NumKinds]quota.Scope{
 	tenant.Member: quota.ForMember, tenant.Customer: quota.ForCustomer,
 }
 
-// maxCallers is how many callers a gateway remembers, a power of two.
-const maxCallers = 1024
+// maxCallers is how many callers a gateway remembers, a power of two. More made
+// requests dearer: the collector searches all that is remembered.
+const maxCallers = 256
 
 // caller gives the caller of a key. Failed means that the store can't be read.
 func (g *Gateway) caller(now int64, key *tenant.Subject) (*caller, quota.Status) {

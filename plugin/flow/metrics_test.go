@@ -593,6 +593,11 @@ func TestMetricsAreBounded(t *testing.T) {
 			if i >= 2400 {
 				d.requests[0]++
 			}
+			if i%500 == 499 {
+				for len(g.worker.series.deltas) > 0 {
+					g.worker.writeSeries()
+				}
+			}
 		}
 		g.Tick(now)
 		got := scrapeLines(t, g, now)

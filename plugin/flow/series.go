@@ -135,16 +135,16 @@ func (d *delta) amounts(k seriesKind) []int64 {
 	return nil
 }
 
-// maxDeltas bounds the deltas that wait for the tick.
+// maxDeltas bounds the deltas that wait for the tick. What comes on further
+// occasions until then is counted with the others.
 const maxDeltas = 512
 
 // A tableau is what a worker counted and has not written yet.
 type tableau struct {
-	at      map[occasion]int32 // of deltas
-	deltas  []delta
-	failing bool                // the store took not all of them the last time
-	turn    int                 // the page to begin with
-	keys    [seriesPages]string // of the pages, made when first needed
+	at     map[occasion]int32 // of deltas
+	deltas []delta
+	turn   int                 // the page to begin with
+	keys   [seriesPages]string // of the pages, made when first needed
 
 	// Scratch of writeSeries.
 	names   []byte
@@ -206,9 +206,6 @@ func (x *Exchange) occasion(status int) occasion {
 func (w *Worker) delta(o *occasion) *delta {
 	t := &w.series
 	i, ok := t.at[*o]
-	if !ok && len(t.deltas) >= maxDeltas && !t.failing {
-		w.writeSeries()
-	}
 	if !ok && len(t.deltas) >= maxDeltas {
 		*o = occasion{}
 		i, ok = t.at[*o]
@@ -230,7 +227,7 @@ const (
 	seriesPages = 64
 	// maxSeriesPage bounds a page in bytes. A series for which there is no room in
 	// its page becomes part of the page's series of others.
-	maxSeriesPage = 64 << 10
+	maxSeriesPage = 16 << 10
 	// othersRoom is kept free in each page for the others of each kind.
 	othersRoom = 512
 	// pageTries bounds a swap loop. With w workers at most w-1 swaps can come
@@ -241,8 +238,8 @@ const (
 	// counts as foreign.
 	tornPages = 4
 	// tickBytes is how much of pages one tick writes before it leaves the rest to
-	// the next: with all pages full, that is all of them in three seconds.
-	tickBytes = 256 << 10
+	// the next: with all pages full, that is all of them in two seconds.
+	tickBytes = 128 << 10
 )
 
 // seriesKey is where page n lies.
@@ -265,7 +262,6 @@ type pendingSeries struct {
 // the next time.
 func (w *Worker) writeSeries() {
 	t := &w.series
-	t.failing = false
 	if len(t.deltas) == 0 {
 		return
 	}
@@ -301,8 +297,6 @@ func (w *Worker) writeSeries() {
 		}
 		if w.writePage(n, first[n]) {
 			written += len(t.page)
-		} else {
-			t.failing = true
 		}
 	}
 	t.keepPending()

@@ -15,8 +15,9 @@ const (
 	// ways is how many keys that fall on one set it remembers.
 	ways = 2
 	// sets times ways subjects are remembered, a power of two: the table of them
-	// takes 64 KB in wasm, whatever number of keys passes through.
-	sets = 1024
+	// takes 8 KB in wasm, whatever number of keys passes through. A larger one made misses
+	// dearer than it spared: the collector searches all that is remembered.
+	sets = 128
 	// never is older than any clock.
 	never = -1 << 63
 	// recheckMS is how long a sight is believed while the version stands still: a

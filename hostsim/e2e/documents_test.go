@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,26 @@ import (
 	"fairshare/hostsim/envoy"
 )
 
-// document runs a command of the documents, with the gateway in place of the
-// address that is printed there, and pairs of other replacements. It returns
-// the status and the body.
-func (g *gateway) document(t *testing.T, name string, replace ...string) (int, string) {
+// A reply is what curl got.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// curl runs a command of testdata/documents, with the gateway in the place of
+// the address that is printed there, and pairs of other replacements.
+func (g *gateway) curl(t *testing.T, name string, replace ...string) reply {
+	t.Helper()
+	r, stderr, err := g.shell(t, name, replace...)
+	if err != nil {
+		t.Fatalf("%s: %v (make envoy installs curl)\n%s", name, err, stderr)
+	}
+	return r
+}
+
+// shell is curl for a command that may fail as such.
+func (g *gateway) shell(t *testing.T, name string, replace ...string) (r reply, stderr string, err error) {
 	t.Helper()
 	root, err := envoy.Root()
 	if err != nil {
@@ -28,28 +45,48 @@ func (g *gateway) document(t *testing.T, name string, replace ...string) (int, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := string(raw)
-	for _, pair := range [...][2]string{
-		{"http://0.0.0.0:8000", g.BaseURL}, {"http://localhost:8000", g.BaseURL}, {"http://0.0.0.0:4000", g.BaseURL}, {"<your-master-key>", master},
-	} {
-		command = strings.ReplaceAll(command, pair[0], pair[1])
-	}
+	command := address.ReplaceAllLiteralString(string(raw), g.BaseURL)
+	command = placeholder.ReplaceAllLiteralString(command, master)
 	for i := 0; i < len(replace); i += 2 {
 		if !strings.Contains(command, replace[i]) {
 			t.Fatalf("%s does not contain %q", name, replace[i])
 		}
 		command = strings.ReplaceAll(command, replace[i], replace[i+1])
 	}
-	c := exec.Command("bash", "-c", strings.TrimRight(command, "\n")+` --silent --show-error --write-out '\n%{http_code}'`)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("%s: %v (curl has to be installed: apt-get install curl)\n%s", name, err, &stderr)
+	const mark = "\n--- "
+	c := exec.Command("bash", "-c", `curl() { command curl --silent --show-error --write-out '`+mark+`%{http_code} %{header_json}' "$@"; }`+"\n"+command)
+	c.Dir = t.TempDir() // where curl may write
+	c.Env = append(os.Environ(), "LITELLM_PROXY_URL="+g.BaseURL, "LITELLM_API_KEY="+master)
+	var out, errors bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errors
+	err = c.Run()
+	body, rest, _ := strings.Cut(out.String(), mark)
+	status, fields, _ := strings.Cut(rest, " ")
+	r = reply{header: http.Header{}, body: body}
+	r.status, _ = strconv.Atoi(status) // 0 where there was no answer
+	var lines map[string][]string
+	if json.Unmarshal([]byte(fields), &lines) == nil {
+		for name, values := range lines {
+			r.header[http.CanonicalHeaderKey(name)] = values
+		}
 	}
-	at := bytes.LastIndexByte(out, '\n')
-	status := map[string]int{"200": 200, "400": 400, "401": 401, "403": 403, "404": 404, "429": 429}[string(out[at+1:])]
-	return status, string(out[:at])
+	// Where the command has curl print the headers, too, they come first.
+	if strings.HasPrefix(body, "HTTP/1.1 ") {
+		_, r.body, _ = strings.Cut(body, "\r\n\r\n")
+	}
+	return r, errors.String(), err
+}
+
+var (
+	address     = regexp.MustCompile(`https?://(0\.0\.0\.0|localhost):[48]000`)
+	placeholder = regexp.MustCompile(`<your-master-key>|<admin-key>|\bLITELLM_MASTER_KEY\b`)
+)
+
+// document is curl for the status and the body.
+func (g *gateway) document(t *testing.T, name string, replace ...string) (int, string) {
+	t.Helper()
+	r := g.curl(t, name, replace...)
+	return r.status, r.body
 }
 
 // member gives a member of a JSON object.
@@ -137,11 +174,11 @@ func TestUserLimitsOfTheDocuments(t *testing.T) {
 		}
 	}
 	// True: not a second before, but then.
-	g.at(t, start.Add(114 * time.Second))
+	g.at(t, start.Add(114*time.Second))
 	if a := g.chat(t, second, "gpt-3.5-turbo", "", nil); a.status != 429 {
 		t.Errorf("a second before Retry-After: %d", a.status)
 	}
-	g.at(t, start.Add(115 * time.Second))
+	g.at(t, start.Add(115*time.Second))
 	if a := g.chat(t, second, "gpt-3.5-turbo", "", nil); a.status != 200 {
 		t.Errorf("after Retry-After: %d %s", a.status, a.body)
 	}
@@ -255,4 +292,85 @@ func TestTeamBudgetOfTheDocuments(t *testing.T) {
 	if a := g.chat(t, key, "llama3", "", nil); a.status != 200 {
 		t.Errorf("after the reset: %d %s", a.status, a.body)
 	}
+}
+
+// budget_duration is when the budget is whole again: the documents' table.
+func TestBudgetDurationsOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	c := config(nil)
+	c["model_list"] = list{mockOf("llama3", object{"input_cost_per_token": 5e-8, "output_cost_per_token": 1.5e-7})}
+	c["litellm_settings"] = object{}
+	g := launch(t, c, envoy.Options{Workers: 2})
+	of := []struct {
+		duration string
+		reset    time.Time
+	}{
+		{"1s", start.Add(time.Second)},
+		{"1m", time.Date(2025, 11, 21, 10, 1, 0, 0, time.UTC)},
+		{"1h", time.Date(2025, 11, 21, 11, 0, 0, 0, time.UTC)},
+		{"1d", time.Date(2025, 11, 22, 0, 0, 0, 0, time.UTC)},
+		{"30d", time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)}, // every month, as the documents say
+	}
+	keys := make([]string, len(of))
+	for i, d := range of {
+		status, body := g.document(t, "team-new", `"1d"`, `"`+d.duration+`"`)
+		want(t, d.duration, status, body, 200, "")
+		if got := member(t, body, "budget_reset_at"); got != d.reset.Format(time.RFC3339) {
+			t.Errorf("%s: budget_reset_at %v, want %v", d.duration, got, d.reset)
+		}
+		keys[i] = g.key(t, object{"team_id": member(t, body, "team_id")})
+		if a := g.chat(t, keys[i], "llama3", "", nil); a.status != 200 {
+			t.Fatalf("%s: %d %s", d.duration, a.status, a.body)
+		}
+	}
+	for i, d := range of {
+		g.at(t, d.reset.Add(-time.Millisecond))
+		if a := g.chat(t, keys[i], "llama3", "", nil); a.status != 400 {
+			t.Errorf("%s: %d a millisecond before the reset", d.duration, a.status)
+		}
+		g.at(t, d.reset)
+		if a := g.chat(t, keys[i], "llama3", "", nil); a.status != 200 {
+			t.Errorf("%s: %d %s at the reset", d.duration, a.status, a.body)
+		}
+	}
+}
+
+// A reservation, by curl. The documents print -D where they mean -d, and a
+// comment behind a backslash: as printed the first command sends no body, and
+// the second is none.
+func TestPriorityCommandsOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	c := config(nil)
+	c["model_list"] = list{object{
+		"model_name":     "gpt-3.5-turbo",
+		"litellm_params": object{"model": "gpt-3.5-turbo", "api_key": "x", "rpm": 100, "mock_response": "hello-world"},
+	}}
+	c["litellm_settings"] = object{"callbacks": list{"dynamic_rate_limiter"}, "priority_reservation": object{"dev": 0, "prod": 1}}
+	g := launch(t, c, envoy.Options{Workers: 2})
+
+	status, body := g.document(t, "priority-key")
+	want(t, "as printed", status, body, 200, "")
+	if metadata, _ := member(t, body, "metadata").(object); len(metadata) != 0 {
+		t.Errorf("a key without a body has the metadata %v", metadata)
+	}
+	if r, stderr, err := g.shell(t, "priority-call"); err == nil || r.status == 200 {
+		t.Errorf("as printed: %d, %s, want no command", r.status, stderr)
+	}
+
+	key := func(priority string) (key, hash string) {
+		status, body := g.document(t, "priority-key", "-D", "-d", `"dev"`, `"`+priority+`"`)
+		want(t, "/key/generate", status, body, 200, "")
+		key, _ = member(t, body, "key").(string)
+		hash, _ = member(t, body, "token").(string)
+		return key, hash
+	}
+	dev, hash := key("dev")
+	prod, _ := key("prod")
+	call := func(key string) (int, string) {
+		return g.document(t, "priority-call", "-D", "-d", `\ # 👈 key from step 2.`, `\`, "sk-...", key)
+	}
+	status, body = call(dev)
+	want(t, "dev", status, body, 429, `{"error":{"message":{"error":"Key=`+hash+` over available RPM=0. Model RPM=100, Active keys=None"},"type":"None","param":"None","code":429}}`)
+	status, body = call(prod)
+	want(t, "prod", status, body, 200, "")
 }

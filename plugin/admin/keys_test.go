@@ -126,7 +126,7 @@ func TestGenerateKeyRefuses(t *testing.T) {
 		{`{"key_type": 1}`, "key_type", "key_type must be a string"},
 
 		// Fields.
-		{`{"max_budget": "1"}`, "max_budget", `max_budget: want a number from 0 to 9000000, got "1"`},
+		{`{"max_budget": "one"}`, "max_budget", `max_budget: want a number from 0 to 9000000, got "one"`},
 		{`{"models": ["m", 1]}`, "models[1]", "models[1]: want a string, got 1"},
 		{`{"model_rpm_limit": {"m": -1}}`, "model_rpm_limit.m", "model_rpm_limit.m: want a whole number from 0 to 1000000000000, got -1"},
 		{`{"metadata": {"tag_rpm_limit": {"t": 1}}}`, "metadata.tag_rpm_limit", "metadata.tag_rpm_limit" + where + "an object"},

@@ -158,7 +158,7 @@ func TestMembers(t *testing.T) {
 		no{"POST /team/member_add", `{"team_id": "t", "member": [{"user_id": "new"}, {"user_id": 1}]}`, "member[1].user_id", 400, invalid, "member[1].user_id must be a string"},
 		no{"POST /team/member_add", `{"team_id": "t", "member": []}`, "member", 400, invalid, "No member/members passed in"},
 		no{"POST /team/member_add", `{"team_id": "t"}`, "member", 400, invalid, "No member/members passed in"},
-		no{"POST /team/member_add", `{"team_id": "t", "member": {"user_id": "new"}, "max_budget_in_team": "5"}`, "max_budget_in_team", 400, invalid, `max_budget_in_team: want a number from 0 to 9000000, got "5"`},
+		no{"POST /team/member_add", `{"team_id": "t", "member": {"user_id": "new"}, "max_budget_in_team": "five"}`, "max_budget_in_team", 400, invalid, `max_budget_in_team: want a number from 0 to 9000000, got "five"`},
 		no{"POST /team/member_add", `{"team_id": "t", "member": {"user_id": "new"}, "max_budget": 5}`, "max_budget", 400, invalid, "max_budget: want nothing, since Fairshare does not enforce it here, got 5"},
 		no{"POST /team/member_add", `{"team_id": "x", "member": {"user_id": "new"}}`, "team_id", 404, notFound, unknown},
 		no{"POST /team/member_update", `{"team_id": "x", "user_id": "known"}`, "team_id", 404, notFound, unknown},

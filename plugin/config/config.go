@@ -141,6 +141,10 @@ func (r *reading) fairshare(p *Policy, at place) {
 	p.ClientRetries = at.in("client_retries").flag()
 	p.SlidingWindow = at.in("window").choice(windows) != 0
 	r.unpricedModels(p, at.in("unpriced_models"))
+	p.GraceMS = 10_000
+	if n, ok := at.in("grace_seconds").whole(0, 60, "a whole number of seconds, 0 to 60"); ok {
+		p.GraceMS = n * 1000
+	}
 	p.MaxBodyBytes = 8 << 20
 	if n, ok := at.in("max_body_bytes").whole(1<<10, 1<<30, "a whole number of bytes, 1024 to 1073741824"); ok {
 		p.MaxBodyBytes = int(n)

@@ -356,9 +356,10 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, error_format, host, max_body_bytes, pass_through_paths, unpriced_models, window, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, error_format, grace_seconds, host, max_body_bytes, pass_through_paths, unpriced_models, window, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
+		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
 		{with(`"fairshare_settings": {"max_body_bytes": 1023}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 1073741824, got 1023`},
 		{with(`"fairshare_settings": {"max_body_bytes": 1073741825}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 1073741824, got 1.073741825e+09`},
@@ -627,7 +628,7 @@ func TestSettings(t *testing.T) {
 	if p.DefaultPriority != 0.25 || p.SaturationThreshold != 0.5 || p.HasSaturationThreshold || p.SaturationTTL != 60 {
 		t.Errorf("priority settings unset: %+v", p)
 	}
-	if p.ErrorFormat != Documents || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries {
+	if p.ErrorFormat != Documents || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries || p.GraceMS != 10_000 {
 		t.Errorf("fairshare settings unset: %+v", p)
 	}
 	if p.HasMasterKey || p.DemoMasterKey {
@@ -636,12 +637,12 @@ func TestSettings(t *testing.T) {
 
 	p = mustParse(t, with(`"general_settings": {"master_key": "os.environ/MASTER"},
 		"litellm_settings": {"priority_reservation_settings": {"default_priority": 0, "saturation_threshold": 0.5, "saturation_check_cache_ttl": "5"}},
-		"fairshare_settings": {"error_format": "litellm", "max_body_bytes": "1024", "host": "apisix", "client_retries": true,
+		"fairshare_settings": {"error_format": "litellm", "max_body_bytes": "1024", "host": "apisix", "client_retries": true, "grace_seconds": 3,
 			"pass_through_paths": ["/v1/files", "/v1/batches/*"]}`))
 	if p.DefaultPriority != 0 || p.SaturationThreshold != 0.5 || !p.HasSaturationThreshold || p.SaturationTTL != 5 {
 		t.Errorf("priority settings set: %+v", p)
 	}
-	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries {
+	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries || p.GraceMS != 3000 {
 		t.Errorf("fairshare settings set: %+v", p)
 	}
 	if !p.HasMasterKey || p.DemoMasterKey || p.MasterKey != tenant.Hash("sk-master") {
@@ -711,7 +712,10 @@ func TestWarnings(t *testing.T) {
 		},
 		{
 			with(`"litellm_settings": {"callbacks": ["dynamic_rate_limiter", "dynamic_rate_limiter_v3"], "priority_reservation": {"a": 1, "b": 1}}`),
-			[]string{noMaster, `litellm_settings.callbacks: both limiters are named: dynamic_rate_limiter_v3 is used`},
+			[]string{
+				noMaster, `litellm_settings.callbacks: both limiters are named: dynamic_rate_limiter_v3 is used`,
+				`litellm_settings.priority_reservation: reserves with default_priority (0.25) more than all of model "m": each part is divided by their sum`,
+			},
 		},
 		{
 			with(`"fairshare_settings": {"pass_through_paths": ["/*"]}, "guardrails": [], "virtual_key": [], "teams": [], "environment_variables": {}, "router_settings": {"model_group_alias": {"x": "m"}}`),

@@ -1,6 +1,10 @@
 package config
 
-import "fairshare/plugin/document"
+import (
+	"strconv"
+
+	"fairshare/plugin/document"
+)
 
 func (r *reading) limiter(p *Policy, settings place) {
 	reservation := settings.in("priority_reservation")
@@ -44,6 +48,18 @@ func (r *reading) limiter(p *Policy, settings place) {
 	p.DefaultPriority, p.SaturationThreshold, p.SaturationTTL = 0.25, 0.5, 60
 	if f, ok := more.in("default_priority").number(0, 1, fraction); ok {
 		p.DefaultPriority = f
+	}
+	if p.Limiter == ByPriority {
+		for i := range p.Models {
+			sum := p.DefaultPriority
+			for _, f := range p.Fractions(&p.Models[i]) {
+				sum += f
+			}
+			if m := &p.Models[i]; sum > 1+1e-9 && (m.LimitTPM || m.LimitRPM) {
+				r.warn(reservation.path, "reserves with default_priority ("+strconv.FormatFloat(p.DefaultPriority, 'g', -1, 64)+") more than all of model "+document.Quote(m.Name)+": each part is divided by their sum")
+				break
+			}
+		}
 	}
 	if f, ok := more.in("saturation_threshold").number(0, 1, fraction); ok {
 		p.SaturationThreshold, p.HasSaturationThreshold = f, true

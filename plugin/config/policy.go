@@ -35,6 +35,10 @@ type Policy struct {
 	// that the operator set it, and is not merely seeing LiteLLM's default.
 	SaturationThreshold    float64
 	HasSaturationThreshold bool
+	// GraceMS bounds what is kept for a priority that asks beyond the rate that it
+	// reserves, because its requests come at random, as that much time of its
+	// reservation, 0 to 60000 ms.
+	GraceMS int64
 	// SaturationTTL is how many seconds LiteLLM may reuse a measured saturation.
 	SaturationTTL int64
 

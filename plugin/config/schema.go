@@ -40,7 +40,7 @@ var Fields = []Field{
 	{"litellm_settings.priority_reservation.*.type", "percent, rpm or tpm", "percent", "The unit of `value`: a fraction, requests a minute or tokens a minute."},
 	{"litellm_settings.priority_reservation.*.value", "number", "1", "How much the priority reserves, in units of `type`."},
 	{"litellm_settings.priority_reservation_settings.default_priority", "fraction", "0.25", "What callers without a priority share (`dynamic_rate_limiter_v3`)."},
-	{"litellm_settings.priority_reservation_settings.saturation_threshold", "fraction", "0.5", "How much of a model must be in use before reservations hold; below it anyone takes idle capacity at once."},
+	{"litellm_settings.priority_reservation_settings.saturation_threshold", "fraction", "none", "How much of a model must be in use before reservations hold; below it anyone takes idle capacity at once, so that what is reserved may be gone when it is asked for."},
 	{"litellm_settings.priority_reservation_settings.saturation_check_cache_ttl", "whole number", "60", "For how many seconds a measured saturation may be used again."},
 	{"litellm_settings.max_budget", "number", "no limit", "US dollars that all requests together may cost, 0 to 9e6; 0 lets nothing through."},
 	{"litellm_settings.budget_duration", "duration", "never reset", "After how long the proxy's budget begins anew, as in `30s`, `24h`, `7d` or `1mo`."},
@@ -102,6 +102,7 @@ var Fields = []Field{
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
 	{"fairshare_settings.unpriced_models.{input,output}", "number", "", "That price, in US dollars per token, 0 to 1."},
+	{"fairshare_settings.grace_seconds", "whole number", "10", "How much of its reservation, 0 to 60 seconds, is at most kept for a priority beyond what its rate needs, as requests that come at random may come thicker (`dynamic_rate_limiter_v3`)."},
 	{"fairshare_settings.window", "fixed or sliding", "fixed", "Whether limits a minute count clock minutes or any 60 seconds."},
 	{"fairshare_settings.client_retries", "true or false", "false", "Whether clients that retry on their own may do so after a refusal."},
 }
@@ -116,7 +117,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries error_format host max_body_bytes pass_through_paths unpriced_models window"
+	fairshareSettings = "client_retries error_format grace_seconds host max_body_bytes pass_through_paths unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

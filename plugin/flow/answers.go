@@ -39,7 +39,49 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 			[2]string{names[2], reset},
 		)
 	}
+	if v.Pool != nil {
+		x.tellPool(v)
+	}
 	x.tellMeters(v)
+}
+
+// tellPool adds what LiteLLM's dynamic_rate_limiter_v3 tells: the model's limits and
+// the caller's priority's part of them.
+func (x *Exchange) tellPool(v *quota.Verdict) {
+	if v.Requests.Limited {
+		x.tellLimit("model_saturation_check", "requests", x.group.terms.RPM, v.Requests.Model)
+		x.tellLimit("priority_model", "requests", v.Pool.Requests, v.Pool.RequestsLeft)
+	}
+	if v.Tokens.Limited {
+		x.tellLimit("model_saturation_check", "tokens", int64(x.group.terms.TPM), v.Tokens.Model)
+		x.tellLimit("priority_model", "tokens", v.Pool.Tokens, v.Pool.TokensLeft)
+	}
+	priority := x.caller.priority
+	if priority == "" {
+		priority = "default"
+	}
+	if printable(priority) {
+		x.told = append(x.told, [2]string{"x-litellm-priority", priority})
+	}
+	x.told = append(x.told, [2]string{"x-litellm-rate-limiter-version", "v3"})
+}
+
+func (x *Exchange) tellLimit(whose, what string, limit, left int64) {
+	x.told = append(
+		x.told,
+		[2]string{"x-ratelimit-" + whose + "-remaining-" + what, strconv.FormatInt(left, 10)},
+		[2]string{"x-ratelimit-" + whose + "-limit-" + what, strconv.FormatInt(limit, 10)},
+	)
+}
+
+// printable reports whether a header may have this value.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // resets are the texts of "37s" and the like, made once each.
@@ -56,24 +98,29 @@ func (r *resets) text(s int64) string {
 // moment passed.
 func seconds(ms int64) int64 { return max(1, (ms+999)/1000) }
 
-// overLimit is the 429 of the documents: "Key=… over available TPM=…".
+// overLimit is the 429 of the documents: "Key=… over available TPM=…", or with
+// pools LiteLLM's of those.
 func (x *Exchange) overLimit(v *quota.Verdict) Decision {
-	what, room, metric := "TPM", v.Tokens, RefusedTokens
+	what, room, metric := "TPM", &v.Tokens, RefusedTokens
 	if v.Reason == quota.OverRequests {
-		what, room, metric = "RPM", v.Requests, RefusedRequests
+		what, room, metric = "RPM", &v.Requests, RefusedRequests
 	}
-	active := "None"
-	if v.Active > 0 {
-		active = strconv.FormatInt(v.Active, 10)
-	}
-	n := strconv.FormatInt(room.Caller, 10)
-	message := "Key=" + x.caller.key.ID + " over available " + what + "=" + n +
-		". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	x.headers = x.headers[:0]
 	if v.RetryMS != quota.Never {
 		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
 	}
 	x.forbidRetry(v.RetryMS)
+	message := ""
+	if v.Pool != nil {
+		message = x.overPool(v, room)
+	} else {
+		active := "None"
+		if v.Active > 0 {
+			active = strconv.FormatInt(v.Active, 10)
+		}
+		message = "Key=" + x.caller.key.ID + " over available " + what + "=" + strconv.FormatInt(room.Caller, 10) +
+			". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
+	}
 	x.headers = append(x.headers, x.told...)
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {
@@ -81,6 +128,32 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 	}
 	x.tell(0, 0, true)
 	return x.refuse(429, e, metric)
+}
+
+// overPool is what LiteLLM says if the model is spent, or only what the caller's
+// priority may take of it (dynamic_rate_limiter_v3.py), and its headers.
+func (x *Exchange) overPool(v *quota.Verdict, room *quota.Room) string {
+	kind := "tokens"
+	if v.Reason == quota.OverRequests {
+		kind = "requests"
+	}
+	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
+	limits := ", Rate limit type: " + kind + ", Model TPM: " + configured(v.Tokens.Limited, x.group.tpm) +
+		", Model RPM: " + configured(v.Requests.Limited, x.group.rpm) + ", Remaining: "
+	if v.Spent {
+		return "Model capacity reached for " + x.group.model.Name + ". Priority: " + orNone(x.caller.priority) + limits + strconv.FormatInt(room.Model, 10)
+	}
+	percent := float64(v.Pool.Saturation) / (quota.One / 100)
+	x.headers = append(x.headers, [2]string{"x-litellm-saturation", strconv.FormatFloat(percent, 'f', 2, 64) + "%"})
+	return "Priority-based rate limit exceeded. Model: " + x.group.model.Name + ", Priority: " + orNone(x.caller.priority) + limits +
+		strconv.FormatInt(room.Caller, 10) + ", Model saturation: " + strconv.FormatFloat(percent, 'f', 1, 64) + "%"
+}
+
+func configured(limited bool, limit string) string {
+	if !limited {
+		return "not configured"
+	}
+	return limit
 }
 
 // refuse answers with an error and counts it.

@@ -62,7 +62,11 @@ func (x *Exchange) SendEarly() Decision {
 	}
 	x.early = true
 	if to := x.gateway.firstUpstream(); to != nil {
-		x.direct(to, x.route)
+		r := x.route
+		if r == manage {
+			r = chatCompletions // the gateway answers itself, wherever the headers go
+		}
+		x.direct(to, r)
 	}
 	// The body may change its length.
 	x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})

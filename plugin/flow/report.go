@@ -130,7 +130,7 @@ func (w *Worker) publish(now int64, g *Gateway) {
 		}
 		w.report.stamp[i] = s
 		w.report.buf = binary.LittleEndian.AppendUint64(w.report.buf[:0], uint64(now))
-		w.report.buf = w.appendTable(w.report.buf, b, &gr.terms)
+		w.report.buf = g.appendTable(w.report.buf, b, &gr.terms)
 		if quota.Put(w.host, tablePrefix+gr.model.Name, w.report.buf) != quota.OK {
 			w.count(onFail[storeRefused].metric, 1)
 		}
@@ -139,7 +139,8 @@ func (w *Worker) publish(now int64, g *Gateway) {
 
 // appendTable appends the active keys' part of a book as members of a JSON
 // array.
-func (w *Worker) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
+func (g *Gateway) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
+	w := g.worker
 	for i := range b.Lines {
 		l := &b.Lines[i]
 		if i > 0 {
@@ -159,6 +160,10 @@ func (w *Worker) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
 		dst = llm.AppendNullable(dst, n.alias)
 		dst = append(dst, `,"weight":`...)
 		dst = strconv.AppendFloat(dst, float64(l.Weight)/quota.One, 'g', -1, 64)
+		if len(b.Pools) > 0 {
+			dst = append(dst, `,"priority":`...)
+			dst = llm.AppendNullable(dst, g.priority(int(l.Pool)))
+		}
 		if t.LimitTPM {
 			dst = appendPart(dst, "tpm", l.TokenShare, int64(l.Used), int64(l.Held), l.TokensAvailable)
 		}
@@ -172,6 +177,41 @@ func (w *Worker) appendTable(dst []byte, b *quota.Book, t *quota.Terms) []byte {
 		dst = append(dst, '}')
 	}
 	return dst
+}
+
+// priority names a pool, empty for that of callers without a declared priority.
+func (g *Gateway) priority(pool int) string {
+	if pool >= len(g.policy.Priorities) {
+		return ""
+	}
+	return g.policy.Priorities[pool].Name
+}
+
+// appendPools appends the pools of a book as a JSON array.
+func (g *Gateway) appendPools(dst []byte, b *quota.Book, t *quota.Terms) []byte {
+	dst = append(dst, '[')
+	for i := range b.Pools {
+		p := &b.Pools[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"priority":`...)
+		dst = llm.AppendNullable(dst, g.priority(i))
+		dst = append(dst, `,"weight":`...)
+		dst = strconv.AppendFloat(dst, float64(p.Weight)/quota.One, 'g', -1, 64)
+		dst = append(dst, `,"active_keys":`...)
+		dst = strconv.AppendInt(dst, p.Active, 10)
+		if t.LimitTPM {
+			dst = appendPart(dst, "tpm", p.TokenShare, int64(p.Used), int64(p.Held), p.TokensAvailable)
+		}
+		if t.LimitRPM {
+			dst = appendPart(dst, "rpm", p.RequestShare, p.Requests, 0, p.RequestsAvailable)
+		}
+		dst = append(dst, `,"refused":`...)
+		dst = strconv.AppendInt(dst, p.Refused, 10)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 func appendPart(dst []byte, what string, share, used, held, available int64) []byte {
@@ -218,6 +258,10 @@ func (x *Exchange) answerShares(now int64, query string) Decision {
 	dst = strconv.AppendInt(dst, b.Slots, 10)
 	dst = append(dst, `,"late_held":`...)
 	dst = strconv.AppendInt(dst, int64(b.PrevHeld), 10)
+	if len(b.Pools) > 0 {
+		dst = append(dst, `,"priorities":`...)
+		dst = x.gateway.appendPools(dst, b, &gr.terms)
+	}
 	t := &b.Totals
 	dst = append(dst, `,"totals":{"requests":`...)
 	dst = strconv.AppendInt(dst, t.Requests, 10)

@@ -25,13 +25,15 @@ func TestServesRefusesWhatItWouldNotKeep(t *testing.T) {
 	for _, c := range []struct{ settings, want string }{
 		{`{"callbacks":["dynamic_rate_limiter"],"priority_reservation":{"prod":1}}`, ""},
 		{`{"callbacks":["dynamic_rate_limiter_v3"]}`, ""},
-		{
-			`{"callbacks":["dynamic_rate_limiter_v3"],"priority_reservation":{"prod":1}}`,
-			"config: litellm_settings.callbacks: want dynamic_rate_limiter where priority_reservation is set, got dynamic_rate_limiter_v3, whose pools this version does not keep",
-		},
+		{`{"callbacks":["dynamic_rate_limiter_v3"],"priority_reservation":{"prod":1}}`, ""},
 		{
 			`{"callbacks":["dynamic_rate_limiter"],"priority_reservation":{` + many + `}}`,
 			"config: litellm_settings.priority_reservation: want at most 64 priorities, got 65",
+		},
+		{
+			// One pool is for callers without a priority.
+			`{"callbacks":["dynamic_rate_limiter_v3"],"priority_reservation":{` + many[8:] + `}}`,
+			"config: litellm_settings.priority_reservation: want at most 63 priorities, got 64",
 		},
 	} {
 		got := ""

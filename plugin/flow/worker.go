@@ -110,17 +110,14 @@ func newTarget(p *config.Policy, d *config.Deployment) target {
 // what this gateway does not do: a limit that is accepted and not kept is worse
 // than none.
 func Serves(p *config.Policy) error {
+	most := quota.MaxPools
 	if p.Limiter == config.ByPriority {
-		return &config.Error{
-			Path: "litellm_settings.callbacks",
-			Want: "dynamic_rate_limiter where priority_reservation is set",
-			Got:  "dynamic_rate_limiter_v3, whose pools this version does not keep",
-		}
+		most-- // one is for callers without a priority
 	}
-	if n := len(p.Priorities); n > quota.MaxPools {
+	if n := len(p.Priorities); n > most {
 		return &config.Error{
 			Path: "litellm_settings.priority_reservation",
-			Want: "at most " + strconv.Itoa(quota.MaxPools) + " priorities",
+			Want: "at most " + strconv.Itoa(most) + " priorities",
 			Got:  strconv.Itoa(n),
 		}
 	}
@@ -155,8 +152,11 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 			gr.targets = append(gr.targets, newTarget(p, &m.Deployments[j]))
 		}
 		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
+		if p.Limiter == config.ByPriority {
+			gr.terms.Pools = poolsOf(p, m)
+		}
 		for _, f := range p.Fractions(m) {
-			gr.weights = append(gr.weights, uint32(f*quota.One+0.5))
+			gr.weights = append(gr.weights, millionths(f))
 		}
 		g.groups[i] = gr
 		g.index[m.Name] = i
@@ -171,15 +171,56 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 // its body is there, so that headers can't follow from the body.
 func (g *Gateway) ForwardEarly() { g.early = true }
 
+// poolsOf are the parts of a model that the policy's priorities reserve, in their
+// order, and then the one for all callers without a declared priority.
+//
+// As in LiteLLM the declared reservations are divided by their sum if that exceeds 1.
+// There default_priority comes on top of them: prod 0.9, dev 0.1 and 0.25 for the
+// rest promise 1.25 of the model, and the first to come get it. Here all of them
+// together are then divided by their sum, so that each can be kept.
+func poolsOf(p *config.Policy, m *config.Model) quota.Pools {
+	fractions := append(p.Fractions(m), p.DefaultPriority)
+	sum := 0.0
+	for _, f := range fractions {
+		sum += f
+	}
+	pools := quota.Pools{GraceMS: p.GraceMS}
+	for _, f := range fractions {
+		pools.Weights = append(pools.Weights, millionths(f/max(1, sum)))
+	}
+	if p.HasSaturationThreshold {
+		pools.Threshold = int64(millionths(p.SaturationThreshold))
+	}
+	return pools
+}
+
+// millionths keeps the smallest part from becoming none.
+func millionths(part float64) uint32 {
+	if part <= 0 {
+		return 0
+	}
+	return max(1, uint32(part*quota.One+0.5))
+}
+
 // claim is what a request of a caller asks of the group.
 func (g *Gateway) claim(gr *group, who *caller) quota.Claim {
 	c := quota.Claim{Key: who.key.Line, Weight: quota.One, Pool: quota.NoPool}
+	if !gr.terms.LimitTPM && !gr.terms.LimitRPM {
+		c.Key = quota.Everybody // nothing is shared, so nobody needs a line
+		return c
+	}
+	pooled := g.policy.Limiter == config.ByPriority
+	if pooled {
+		c.Pool = uint8(len(g.policy.Priorities))
+	}
 	if who.priority == "" {
 		return c
 	}
 	for i := range g.policy.Priorities {
 		if g.policy.Priorities[i].Name == who.priority {
-			c.Weight, c.Pool, c.Hard = gr.weights[i], uint8(i), true
+			if c.Pool = uint8(i); !pooled {
+				c.Weight, c.Hard = gr.weights[i], true
+			}
 		}
 	}
 	return c

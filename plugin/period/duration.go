@@ -50,6 +50,9 @@ func Parse(s string) (Duration, bool) {
 	if err != nil || n == 0 {
 		return Duration{}, false
 	}
+	if s[digits:] == "min" { // in LiteLLM's documents of keys
+		return Duration{int32(n), Minute}, true
+	}
 	for unit := Second; unit <= Month; unit++ {
 		if s[digits:] == unit.suffix() {
 			return Duration{int32(n), unit}, true

@@ -19,6 +19,7 @@ func TestParse(t *testing.T) {
 		{"90m", period.Duration{N: 90, Unit: period.Minute}, "90m"},
 		{"24h", period.Duration{N: 24, Unit: period.Hour}, "24h"},
 		{"30d", period.Duration{N: 30, Unit: period.Day}, "30d"},
+		{"30min", period.Duration{N: 30, Unit: period.Minute}, "30m"},
 		{"2w", period.Duration{N: 2, Unit: period.Week}, "2w"},
 		{"1mo", period.Duration{N: 1, Unit: period.Month}, "1mo"},
 		{"007d", period.Duration{N: 7, Unit: period.Day}, "7d"},

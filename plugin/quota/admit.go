@@ -95,8 +95,10 @@ type Hold struct {
 	meters  [MaxMeters]*Meter
 	nmeters int
 
-	// How far this hold moved the marks of its line and its pool's, see own.
+	// How far this hold moved the marks of its line and its pool's, see own, and
+	// what of it is not from the pool's reservation.
 	ahead, poolAhead int32
+	lent             int64
 }
 
 // Open reports whether the hold still has to be settled or released.
@@ -253,6 +255,9 @@ type limit struct {
 	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
 	room     int64 // for this caller, thousandths
 	shared   int64 // by this caller and its peers, thousandths
+
+	// What the other pools own, and what is kept for them, thousandths.
+	owned, kept int64
 }
 
 // blocked reports whether so many thousandths are not enough.
@@ -288,7 +293,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict 
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
 		if !l.fits(m, v.ResetMS) && v.OK() {
-			v.Reason, v.Spent = OverRequests, m.want > m.left
+			v.Reason, v.Spent = OverRequests, m.capacity == 0 || m.want > m.left
 			if m.d == tokens {
 				v.Reason = OverTokens
 			}
@@ -301,7 +306,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict 
 		}
 	}
 	if int(c.Pool) < l.count {
-		v.Pool = l.reserve(v.OK())
+		v.Pool = l.stand(v.OK())
 	}
 	if v.OK() {
 		v.Hold = *h
@@ -327,11 +332,14 @@ func (r *Room) settle(admitted bool, want int64) {
 }
 
 // enter notes on its line that a key asks, and tells whether it was active before.
+// A key's pool is the one that it last asked in: what it took of the minute goes
+// with it if its priority was changed.
 func (r *record) enter(now int64, t *Terms, c *Claim) (me int, known bool) {
 	pool := uint8(NoPool)
 	if int(c.Pool) < len(t.Pools.Weights) {
 		pool = c.Pool
 		line := r.open(crowd(pool), pool)
+		(*r)[line+linePool] = pool
 		if r.at4(line+lineSince) == 0 {
 			r.set4(line+lineSince, minuteMS-r.msLeft(now)+1)
 		}
@@ -356,11 +364,6 @@ func (r *record) enter(now int64, t *Terms, c *Claim) (me int, known bool) {
 func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 	l.record, l.me, l.t, l.n, l.count = r, me, t, 0, 0
 	l.pool, l.hard, l.weight = c.Pool, c.Hard, int64(c.Weight)
-	if len(t.Pools.Weights) > 0 {
-		l.survey()
-	} else {
-		l.actives, l.weights = r.census()
-	}
 	if t.LimitRPM {
 		l.limits[l.n] = limit{d: requests, capacity: t.RPM, want: 1}
 		l.n++
@@ -368,6 +371,11 @@ func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 	if t.LimitTPM {
 		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), want: want}
 		l.n++
+	}
+	if len(t.Pools.Weights) > 0 {
+		l.survey()
+	} else {
+		l.actives, l.weights = r.census()
 	}
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
@@ -386,7 +394,7 @@ func (l *look) fits(m *limit, msLeft int64) bool {
 	pool, total := m.left*milli, m.capacity*milli
 	if l.count > 0 {
 		pool = l.poolRoom(m, msLeft)
-		total = pool + l.poolTaken(m)
+		total = l.poolTotal(m, pool)
 	}
 	m.room = min(m.ceiling, l.keyRoom(m, pool, total, msLeft))
 	if l.count > 0 && !l.apart {
@@ -402,12 +410,30 @@ func (l *look) fits(m *limit, msLeft int64) bool {
 	}
 	// The first request of a key may be larger than its share, and that of a
 	// pool larger than the pool's part.
-	return l.taken(m.d, l.me) == 0 && (m.want*milli <= pool || l.count > 0 && l.firstOfPool(m, msLeft))
+	return l.taken(m.d, l.me) == 0 && (m.want*milli <= pool || l.count > 0 && l.firstOfPool(m))
 }
 
 // book takes what the claim wants.
 func (l *look) book(h *Hold, msLeft int64) {
 	r, me := l.record, l.me
+	h.minute, h.key = r.at(atMinute), uint64(r.at(me+lineID))
+	if l.count > 0 {
+		h.pool = r[me+linePool]
+	}
+	for i := range l.limits[:l.n] {
+		m := &l.limits[i]
+		ahead, poolAhead, lent := int64(0), int64(0), int64(0)
+		if int(l.pool) < l.count {
+			poolAhead, lent = l.charge(m, msLeft)
+		}
+		if !isCrowd(h.key) {
+			part := float64(l.secured(m)) * float64(r.at4(me+lineWeight))
+			ahead = r.advance(m.d, me, float64(m.want*milli)*float64(l.weights)/part, msLeft)
+		}
+		if m.d == tokens {
+			h.ahead, h.poolAhead, h.lent = int32(ahead), int32(poolAhead), lent
+		}
+	}
 	r.add(atRequests, 1)
 	r.add(atSlots, 1)
 	r.add(atTotalRequests, 1)
@@ -415,23 +441,6 @@ func (l *look) book(h *Hold, msLeft int64) {
 	r.set4(me+lineCount, r.at4(me+lineCount)+1)
 	r.set4(me+lineSlots, r.at4(me+lineSlots)+1)
 	r.add(me+lineHeld, int64(h.tokens))
-	h.minute, h.key = r.at(atMinute), uint64(r.at(me+lineID))
-	if l.count > 0 {
-		h.pool = r[me+linePool]
-	}
-	for i := range l.limits[:l.n] {
-		m := &l.limits[i]
-		ahead, poolAhead := int64(0), int64(0)
-		if !isCrowd(h.key) {
-			ahead = r.advance(m.d, me, m.want*milli, l.weigh(m), msLeft)
-		}
-		if pool := int(l.pool); pool < l.count {
-			poolAhead = r.advance(m.d, l.views[pool].line, m.want*milli, float64(l.reservation(m, pool)), msLeft)
-		}
-		if m.d == tokens {
-			h.ahead, h.poolAhead = int32(ahead), int32(poolAhead)
-		}
-	}
 }
 
 // fitsAll reports whether the caller would be admitted then.

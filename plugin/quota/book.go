@@ -88,7 +88,7 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 		l.see(r, 0, t, &Claim{Pool: uint8(i)}, 0)
 		for k := range l.limits[:l.n] {
 			m := &l.limits[k]
-			share, available := l.reservation(m, i)/milli, max(0, l.poolRoom(m, ms))/milli
+			share, available := whole(l.views[i].part[m.d]), max(0, l.poolRoom(m, ms))/milli
 			if m.d == tokens {
 				p.TokenShare, p.TokensAvailable = share, available
 			} else {
@@ -123,9 +123,9 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 			m := &l.limits[i]
 			l.fits(m, ms)
 			if m.d == tokens {
-				k.TokenShare, k.TokensAvailable = l.part(m)/milli, max(0, m.room)/milli
+				k.TokenShare, k.TokensAvailable = mulDiv(m.shared, int64(k.Weight), max(1, l.weights))/milli, max(0, m.room)/milli
 			} else {
-				k.RequestShare, k.RequestsAvailable = l.part(m)/milli, max(0, m.room)/milli
+				k.RequestShare, k.RequestsAvailable = mulDiv(m.shared, int64(k.Weight), max(1, l.weights))/milli, max(0, m.room)/milli
 			}
 		}
 		b.Lines = append(b.Lines, k)

@@ -18,6 +18,16 @@
 //	12:00:04  B asks again: over available TPM=0, Active keys=2
 //	12:01:00  a new minute: nothing used, nobody active
 //
+// Priorities reserve parts of a model, in pools that are there whether anybody
+// asks or not. Another example, of 600 tokens a minute, of which prod reserves
+// 500 and dev 100:
+//
+//	12:00:00  dev asks for 100: its own                    left 500
+//	12:00:06  dev asks for 50: prod can't use more than 450 of
+//	          its 500 any more; borrowed                   left 450
+//	12:00:30  prod wakes and asks for 250: what it owns by now
+//	          of its 500, and there whoever else asks      left 200
+//
 // Time is an argument everywhere: milliseconds since 1970 in UTC. Nothing here
 // logs, panics or allocates in the steady state.
 package quota

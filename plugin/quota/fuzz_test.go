@@ -20,6 +20,9 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte{}, false, int64(-1))
 	f.Fuzz(func(t *testing.T, v []byte, mend bool, later int64) {
 		terms := tpm(100)
+		if later&1 != 0 {
+			terms = reserve(100, 600_000, 0, 400_000)
+		}
 		if mend && len(v) >= len(whole) {
 			// Keep the form, so that foreign numbers get past the check.
 			lines := (len(v) - len(whole)) / lineSize
@@ -36,7 +39,7 @@ func FuzzRecord(f *testing.F) {
 		s.Set(terms.Key, v, 0)
 		l := NewLedger(s, 1)
 		now := t0 + later%(1<<40)
-		verdict, err := l.Admit(now, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10})
+		verdict, err := l.Admit(now, terms, Claim{Key: 1, Weight: One, Pool: uint8(later>>1) % 4, Exact: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,14 +62,6 @@ func minuteOf(t *testing.T, rng *rand.Rand, terms *Terms, flows []flow) (out []o
 	return out, used
 }
 
-// reserve is a group of tokens whose pools reserve millionths.
-func reserve(tpm int64, weights ...uint32) *Terms {
-	t := NewTerms("m", tpm, 0, true, false)
-	t.Pools = Pools{Weights: weights, GraceMS: GraceMS}
-	return &t
-}
-
-// mean and low are of all but the lowest hundredth.
 func mean(x []float64) float64 {
 	sum := 0.0
 	for _, v := range x {
@@ -78,6 +70,7 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
+// low is what 19 of 20 exceed.
 func low(x []float64) float64 {
 	slices.Sort(x)
 	return x[len(x)/20]
@@ -87,39 +80,43 @@ func low(x []float64) float64 {
 // capacity, is kept for those who come at random at its rate, and the flood has
 // the rest.
 func TestReservationUnderFlood(t *testing.T) {
-	const tpm, prod, dev = 90_000, 0, 1
+	if raced > 1 {
+		t.Skip("one goroutine, which takes long under the race detector")
+	}
+	const tpm = 90_000
 	first := seed(t)
 	for _, c := range []struct {
-		name       string
-		grace      int64
-		wake       float64
-		rate       float64 // of the reservation's
-		asks       int64   // of the capacity
-		varied     bool
-		flood      float64 // of the capacity
-		kept       float64 // at least, of what it asked for within its reservation, in the mean
-		keptLow    float64 // and in 19 of 20 minutes
-		used       float64 // at least, of the capacity, in the mean
-		backlogged bool
+		name     string
+		grace    int64
+		wake     float64
+		rate     float64 // of the reservation's
+		asks     int64   // of the capacity
+		varied   bool
+		flood    float64 // of the capacity
+		kept     float64 // at least, of what it asked for within its reservation, in the mean
+		keptLow  float64 // and in 19 of 20 minutes
+		used     float64 // at least, of the capacity, in the mean
+		runs     int     // minutes, 60 unless told
+		reserved float64 // at least, of its reserved rate, in the mean
 	}{
-		{name: "base", grace: 0, wake: 30, rate: 1, asks: 300, flood: 5},
-		{name: "wakes at 30", grace: GraceMS, wake: 30, rate: 1, asks: 300, flood: 5, kept: .99, keptLow: .95, used: .98},
-		{name: "wakes at 30, sizes vary", grace: GraceMS, wake: 30, rate: 1, asks: 300, varied: true, flood: 5, kept: .99, keptLow: .93, used: .98},
-		{name: "wakes at 30, large requests", grace: GraceMS, wake: 30, rate: 1, asks: 30, flood: 5, kept: .97, used: .96},
-		{name: "wakes at 30, backlogged", grace: GraceMS, wake: 30, rate: 20, asks: 300, flood: 5, kept: 1, keptLow: 1, used: .99, backlogged: true},
-		{name: "from the beginning", grace: GraceMS, wake: 0, rate: 1, asks: 300, flood: 5, kept: .99, keptLow: .98, used: .98},
-		{name: "at a third of its reservation", grace: GraceMS, wake: 0, rate: .33, asks: 300, flood: 2, kept: .99, keptLow: .99, used: .98},
-		{name: "none", grace: GraceMS, wake: 60, rate: 1, asks: 300, flood: 5, used: .99},
+		{name: "wakes at 30, no grace", grace: 0, wake: 30, rate: 1, asks: 300, flood: 5},
+		{name: "wakes at 30", grace: graceMS, wake: 30, rate: 1, asks: 300, flood: 5, kept: .99, keptLow: .95, used: .98, runs: 240, reserved: .95},
+		{name: "wakes at 30, sizes vary", grace: graceMS, wake: 30, rate: 1, asks: 300, varied: true, flood: 5, kept: .97, keptLow: .88, used: .98},
+		{name: "wakes at 30, large requests", grace: graceMS, wake: 30, rate: 1, asks: 30, flood: 5, kept: .96, used: .96},
+		{name: "wakes at 30, backlogged", grace: graceMS, wake: 30, rate: 20, asks: 300, flood: 5, kept: 1, keptLow: 1, used: .99, reserved: 1},
+		{name: "from the beginning", grace: graceMS, wake: 0, rate: 1, asks: 300, flood: 5, kept: .99, keptLow: .96, used: .98},
+		{name: "at a third of its reservation", grace: graceMS, wake: 0, rate: .33, asks: 300, flood: 2, kept: .99, keptLow: .99, used: .98},
+		{name: "none", grace: graceMS, wake: 60, rate: 1, asks: 300, flood: 5, used: .99},
 	} {
 		terms := reserve(tpm, 900_000, 100_000)
 		terms.Pools.GraceMS = c.grace
 		var kept, of, used []float64
 		size := int64(tpm) / c.asks
-		for n := range uint64(60) {
+		for n := range uint64(max(60, c.runs)) {
 			rng := rand.New(rand.NewPCG(first, n))
 			out, u := minuteOf(t, rng, terms, []flow{
-				{key: 1, pool: prod, from: c.wake, to: 60, rate: c.rate * .9 * float64(c.asks) / 60, size: size, varied: c.varied},
-				{key: 2, pool: dev, from: 0, to: 60, rate: c.flood * float64(c.asks) / 60, size: size, varied: c.varied},
+				{key: 1, pool: 0, from: c.wake, to: 60, rate: c.rate * .9 * float64(c.asks) / 60, size: size, varied: c.varied},
+				{key: 2, pool: 1, from: 0, to: 60, rate: c.flood * float64(c.asks) / 60, size: size, varied: c.varied},
 			})
 			if u > tpm {
 				t.Fatalf("seed %d, %s: %d used of %d", first, c.name, u, int64(tpm))
@@ -136,8 +133,8 @@ func TestReservationUnderFlood(t *testing.T) {
 			k, kl, o = mean(kept), low(kept), mean(of)
 		}
 		t.Logf("%-32s kept %.3f (low %.3f) of what it asked for within its reservation, %.3f of that; used %.3f (low %.3f)", c.name, k, kl, o, mean(used), low(used))
-		if k < c.kept || kl < c.keptLow || mean(used) < c.used {
-			t.Errorf("%s: want %.3f, %.3f and %.3f", c.name, c.kept, c.keptLow, c.used)
+		if k < c.kept || kl < c.keptLow || mean(used) < c.used || o < c.reserved {
+			t.Errorf("%s: want %.3f (%.3f), %.3f; %.3f", c.name, c.kept, c.keptLow, c.reserved, c.used)
 		}
 	}
 }

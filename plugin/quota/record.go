@@ -67,8 +67,10 @@ const (
 	lineAsked   = 57 // 1: whether it asked in this minute
 	lineMarks   = 58 // 3 each: the marks of tokens and requests, see own
 
-	// On a crowd's line in place of what was learned.
-	lineSince = lineLearned // 4: ms of the minute when one of its pool first asked, and 1; 0 for never
+	// On a crowd's line in place of what was learned, about its whole pool.
+	lineLentTokens   = lineLearned      // 8: what it borrowed in this minute, see look.charge
+	lineLentRequests = lineLearned + 8  // 4
+	lineSince        = lineLearned + 12 // 4: ms of the minute when one of it first asked, and 1; 0 for never
 )
 
 // newRecord makes the record of a group that nobody has used.
@@ -231,7 +233,7 @@ func (r *record) roll(now int64, t *Terms) {
 		r.set4(to+lineRefused, 0)
 		clear((*r)[to+lineAsked : to+lineSize])
 		if isCrowd(uint64(r.at(to + lineID))) {
-			r.set4(to+lineSince, 0)
+			clear((*r)[to+lineLearned : to+linePool])
 		}
 		to += lineSize
 		kept++
@@ -255,24 +257,21 @@ func (r record) carry(debt int64, t *Terms) {
 		r.blame(0, 0, int64(t.TPM), debt)
 		return
 	}
-	part := func(q int) int64 {
-		if q == n { // lines of no pool that there is
-			return 0
-		}
-		return mulDiv(int64(t.TPM), int64(t.Pools.Weights[q]), One)
-	}
-	excess := int64(0)
+	excess := unit.Tokens(0)
 	for q := range n + 1 {
-		excess = int64(unit.Tokens(excess).Plus(unit.Tokens(max(0, r.usedBy(q, n)-part(q)))))
+		excess = excess.Plus(unit.Tokens(r.exceeds(q, n, t)))
 	}
 	for q := range n + 1 {
 		mine := int64(0)
 		if excess > 0 {
-			mine = mulDiv(max(0, r.usedBy(q, n)-part(q)), debt, excess)
+			mine = mulDiv(r.exceeds(q, n, t), debt, int64(excess))
 		}
-		r.blame(q, n, part(q), mine)
+		r.blame(q, n, t.tokensOf(q), mine)
 	}
 }
+
+// exceeds is what a pool used above its reservation.
+func (r record) exceeds(q, n int, t *Terms) int64 { return max(0, r.usedBy(q, n)-t.tokensOf(q)) }
 
 // inPool reports whether a line is of pool q of n; q = n are all others.
 func (r record) inPool(line, q, n int) bool { return min(int(r[line+linePool]), n) == q }

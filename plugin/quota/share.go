@@ -149,30 +149,46 @@ func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
 	if kept < l.keyCrumb(m) {
 		return left
 	}
+	return max(left-kept, min(left, l.ownKey(m, msLeft)))
+}
+
+// secured is what the caller and its peers share whatever others do, in thousandths.
+func (l *look) secured(m *limit) int64 {
+	switch {
+	case l.count == 0:
+		return m.capacity * milli
+	case int(l.pool) < l.count:
+		return l.views[l.pool].part[m.d]
+	}
+	return 0
+}
+
+// ownKey is what the caller may take whatever is kept for its peers, in thousandths.
+func (l *look) ownKey(m *limit, msLeft int64) int64 {
+	if l.weights <= 0 {
+		return 0
+	}
 	mark := l.mark(m.d, l.me)
 	if isCrowd(uint64(l.at(l.me + lineID))) {
 		mark = 0 // many keys', or a pool's
 	}
-	return max(left-kept, min(left, own(l.part(m), l.taken(m.d, l.me)*milli, mark, msLeft)))
+	part := mulDiv(l.secured(m), l.at4(l.me+lineWeight), l.weights)
+	return own(part, l.taken(m.d, l.me)*milli, mark, msLeft)
 }
 
-// weigh is part where a rough number will do.
-func (l *look) weigh(m *limit) float64 {
-	return float64(m.shared) * float64(l.at4(l.me+lineWeight)) / float64(max(1, l.weights))
-}
-
-// part is the caller's share, in thousandths, of what keyRoom shared last.
-func (l *look) part(m *limit) int64 {
-	if l.weights <= 0 {
-		return 0
+// crumb is what is of no use to who never asked in this minute: less than a request
+// like this one and than the model's requests ever took on average.
+func (l *look) crumb(m *limit) int64 {
+	if m.d == requests {
+		return 1
 	}
-	return mulDiv(m.shared, l.at4(l.me+lineWeight), l.weights)
+	return min(m.want, l.at(atTotalTokens)/max(1, l.at(atTotalRequests)))
 }
 
 // keyCrumb is what is of no use to the caller's peers, in thousandths: less than
 // any of them asks for at a time, as far as is known.
 func (l *look) keyCrumb(m *limit) int64 {
-	least := m.want
+	least := l.crumb(m)
 	for line := l.first(); line < l.end() && m.d != requests; line += lineSize {
 		if line == l.me || !l.active(line) || l.count > 0 && l.record[line+linePool] != l.pool {
 			continue
@@ -222,34 +238,40 @@ func own(part, taken, mark, msLeft int64) int64 {
 	return min(max(0, part-taken), int64(float64(part)*(float64(fullMark-mark)/fullMark)))
 }
 
-// advance moves a line's mark by a take of n thousandths of part, and tells how far.
-func (r record) advance(d dimension, line int, n int64, part float64, msLeft int64) int64 {
+// advance moves a line's mark by so much of the minute, 1 for all of it, and tells
+// how far.
+func (r record) advance(d dimension, line int, by float64, msLeft int64) int64 {
 	from := max(r.mark(d, line), (minuteMS-msLeft)*marksAMS)
 	to := int64(fullMark)
-	if f := float64(n) * fullMark; f < part*float64(to-from) {
-		to = from + 1 + int64(f/part)
+	if by < 1 { // not for what is not a number: all of nothing
+		to = from + int64(by*fullMark+0.5)
+	}
+	if to > fullMark {
+		to = max(from, fullMark)
 	}
 	r.setMark(d, line, to)
-	return max(0, to-from)
+	return to - from
 }
 
 // retreat gives back to the marks what a hold of this minute was too large.
 func (r record) retreat(h *Hold, me int, s *Spent) {
-	used := int64(0)
+	held, used := int64(h.tokens), int64(0)
 	if s != nil {
-		used = min(int64(s.Total), int64(h.tokens))
+		used = int64(s.Total)
 	}
-	if me == 0 || h.tokens <= 0 || used == int64(h.tokens) {
+	back := held - used
+	if back <= 0 || me == 0 {
 		return
 	}
-	back := int64(h.tokens) - used
 	if h.ahead > 0 {
-		r.setMark(tokens, me, max(0, r.mark(tokens, me)-mulDiv(int64(h.ahead), back, int64(h.tokens))))
+		r.setMark(tokens, me, max(0, r.mark(tokens, me)-mulDiv(int64(h.ahead), back, held)))
 	}
-	if h.poolAhead > 0 {
-		if line := r.find(crowd(h.pool)); line != 0 {
-			r.setMark(tokens, line, max(0, r.mark(tokens, line)-mulDiv(int64(h.poolAhead), back, int64(h.tokens))))
-		}
+	if h.pool == NoPool {
+		return
+	}
+	if line := r.find(crowd(h.pool)); line != 0 {
+		r.setMark(tokens, line, max(0, r.mark(tokens, line)-mulDiv(int64(h.poolAhead), back, held)))
+		r.take(line+lineLentTokens, mulDiv(h.lent, back, held))
 	}
 }
 

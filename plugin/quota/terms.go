@@ -50,6 +50,9 @@ type Price interface {
 	Estimate(input, output unit.Tokens) unit.PicoUSD
 }
 
+// Everybody is the Key of a claim that needs no line of its own.
+const Everybody = 0
+
 // NoPool is the pool of keys without a priority.
 const NoPool = 0xFF
 

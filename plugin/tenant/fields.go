@@ -64,7 +64,7 @@ const unenforced = "max_budget soft_budget budget_duration budget_id max_paralle
 	"budget_limits tag_rpm_limit tag_tpm_limit permissions allowed_routes allowed_passthrough_routes enforced_params guardrails " +
 	"policies prompts allowed_cache_controls allowed_vector_store_indexes object_permission access_group_ids " +
 	"organization_id project_id allowed_model_region default_model end_user_budget_id budget_fallbacks router_settings " +
-	"throttle_on_budget_exceeded team_member_key_duration tpd_limit"
+	"throttle_on_budget_exceeded team_member_key_duration tpd_limit auto_rotate rotation_interval default_models"
 
 // inMetadata are those of them that LiteLLM also takes from metadata.
 const inMetadata = "tag_rpm_limit tag_tpm_limit guardrails enforced_params"
@@ -473,7 +473,8 @@ func (r *fieldReader) role(path string, n int) {
 	}
 }
 
-// limit reads a limit, none for null: US dollars as PicoUSD, or a whole number.
+// limit reads a limit, none for null: US dollars as PicoUSD, or a whole number;
+// also as a text, as LiteLLM's documents have amounts.
 func (r *fieldReader) limit(path string, n int, money bool) quota.Cap {
 	v := &r.tree[n]
 	if v.Kind == document.Null {
@@ -483,15 +484,29 @@ func (r *fieldReader) limit(path string, n int, money bool) quota.Cap {
 	if money {
 		want, most = "a number from 0 to 9000000", maxUSD
 	}
-	inRange := v.Num >= 0 && v.Num <= most
-	if v.Kind != document.Number || !inRange || !money && v.Num != math.Trunc(v.Num) {
+	amount, ok := v.Num, v.Kind == document.Number
+	if v.Kind == document.Text {
+		amount, ok = decimal(v.Str)
+	}
+	if !ok || amount < 0 || amount > most || !money && amount != math.Trunc(amount) {
 		r.wrong(path, want, n)
 		return quota.Cap{}
 	}
 	if money {
-		return quota.Cap{Limited: true, Max: int64(unit.Dollars(v.Num))}
+		return quota.Cap{Limited: true, Max: int64(unit.Dollars(amount))}
 	}
-	return quota.Cap{Limited: true, Max: int64(v.Num)}
+	return quota.Cap{Limited: true, Max: int64(amount)}
+}
+
+// decimal reads a decimal number; ParseFloat would also take "inf" and "0x1p-2".
+func decimal(s string) (float64, bool) {
+	for i := range len(s) {
+		if strings.IndexByte("0123456789.+-eE", s[i]) < 0 {
+			return 0, false
+		}
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
 }
 
 func (r *fieldReader) duration(path string, n int) period.Duration {

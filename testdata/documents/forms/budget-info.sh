@@ -1,0 +1,4 @@
+curl -X POST 'http://0.0.0.0:4000/budget/info' \
+-H 'Authorization: Bearer sk-1234' \
+-H 'Content-Type: application/json' \
+-d '{"budgets": ["visitor", "visitor-plus"]}'

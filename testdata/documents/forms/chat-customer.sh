@@ -1,0 +1,13 @@
+curl --location 'http://0.0.0.0:4000/chat/completions' \
+        --header 'Content-Type: application/json' \
+        --header 'Authorization: Bearer <generated-key>' \
+        --data ' {
+        "model": "small",
+        "user": "acme",
+        "messages": [
+            {
+            "role": "user",
+            "content": "what day is it"
+            }
+        ],
+        }'

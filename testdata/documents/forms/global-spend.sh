@@ -1,0 +1,2 @@
+curl -X GET 'http://localhost:4000/global/spend' \
+  -H 'Authorization: Bearer sk-1234'

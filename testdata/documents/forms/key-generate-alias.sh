@@ -1,0 +1,4 @@
+curl --location 'http://0.0.0.0:4000/key/generate' \
+--header 'Authorization: Bearer sk-1234' \
+--header 'Content-Type: application/json' \
+--data '{"models": ["small"], "aliases": {"large": "small"}, "duration": null, "key_alias": "forever"}'

@@ -1,0 +1,7 @@
+curl --location 'http://0.0.0.0:4000/key/generate' \
+    --header 'Authorization: Bearer sk-1234' \
+    --header 'Content-Type: application/json' \
+    --data '{
+        "user_id": "bob",
+        "team_id": "<team-id>"
+}'

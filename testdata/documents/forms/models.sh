@@ -1,0 +1,2 @@
+curl -X GET 'http://localhost:4000/v1/models' \
+  -H 'Authorization: Bearer <your-api-key>'

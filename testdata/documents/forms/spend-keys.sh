@@ -1,0 +1,2 @@
+curl -X GET 'http://0.0.0.0:4000/spend/keys' \
+-H 'Authorization: Bearer sk-1234'

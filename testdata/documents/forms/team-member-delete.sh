@@ -1,0 +1,7 @@
+curl -X POST 'http://0.0.0.0:4000/team/member_delete' \
+-H 'Authorization: Bearer sk-1234' \
+-H 'Content-Type: application/json' \
+-d '{
+    "team_id": "<team-id>",
+    "user_id": "dora"
+}'

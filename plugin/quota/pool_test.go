@@ -162,6 +162,19 @@ func TestKeysOfAPoolShareIt(t *testing.T) {
 	})
 }
 
+// The keys of a pool that wakes late share what it finds evenly: what each must
+// leave the others is of the whole reservation, of which time took its part already.
+func TestKeysOfAPoolThatWakesLate(t *testing.T) {
+	play(t, reserve(1000, 800_000, 200_000), byTens, []act{
+		{0, "ask", prod, 1, "ok"},
+		{0, "ask", prod2, 1, "ok"},
+		{30, "ask", dev, 580, "ok"},
+		{30, "ask", prod, 201, "ok"},
+		{30, "ask", prod, 50, "tpm caller 17 model 217 active 3 retry 5"},
+		{30, "ask", prod2, 200, "ok"},
+	})
+}
+
 // Weights that are nothing at the resolution of shares, and capacities of few
 // requests, strand nothing and starve nobody.
 func TestSmallNumbers(t *testing.T) {

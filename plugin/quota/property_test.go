@@ -382,14 +382,18 @@ func poolKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 	w.stranded()
 }
 
-// weightsMinute: keys of different weights ask without pause.
+// weightsMinute: keys of different weights ask without pause. Each has a part of
+// more than the request that it begins with.
 func weightsMinute(t *testing.T, rng *rand.Rand, workers int) {
 	keys := 2 + rng.IntN(20)
 	terms, most := termsOf(rng, 200)
+	if terms.LimitRPM {
+		terms.RPM += 8 * int64(keys)
+	}
 	w := worldOf(t, rng, &terms, workers)
 	sum := 0.0
 	for k := range keys {
-		w.weights[uint64(k+1)] = 1 + rng.Uint32N(One)
+		w.weights[uint64(k+1)] = One/4 + rng.Uint32N(One*3/4)
 		sum += float64(w.weights[uint64(k+1)])
 		w.wish(wish{key: uint64(k + 1), pool: NoPool, size: 1})
 		w.backlog(uint64(k+1), NoPool, 1, sized(rng, most), false)

@@ -2,6 +2,7 @@
 //
 //	hostsim run file.txtar...      plays scenarios on simulated hosts
 //	hostsim serve --config file    serves a configuration on a real port
+//	hostsim sim file.json...       simulates tenants who share a model
 //
 // Each has its own --help.
 package main
@@ -18,6 +19,7 @@ const usage = `hostsim runs the filter's WebAssembly file without a proxy.
 
 	hostsim run [flags] file.txtar...   play scenarios on a simulated host
 	hostsim serve [flags]               serve a configuration on a real port
+	hostsim sim [flags] file.json...    simulate tenants who share a model
 
 Each has its own --help.
 `
@@ -48,6 +50,8 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 		return runScenarios(args[1:], stdout, stderr)
 	case "serve":
 		return serve(args[1:], stdout, stderr)
+	case "sim":
+		return simulate(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return nil

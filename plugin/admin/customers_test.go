@@ -67,10 +67,10 @@ func TestCustomers(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	d := newDesk(t)
 	const (
-		tail = made + `,"budget_reset_at":"2024-02-05T00:00:00Z","created_by":"default_user_id","updated_by":"default_user_id"}`
-		row  = `{"budget_id":"b","max_budget":1.0,"soft_budget":0.5,"budget_duration":"7d","max_parallel_requests":1,"tpm_limit":2,"rpm_limit":3,` + tail
+		tail    = made + `,"budget_reset_at":"2024-02-05T00:00:00Z","created_by":"default_user_id","updated_by":"default_user_id"}`
+		row     = `{"budget_id":"b","max_budget":1.0,"soft_budget":0.5,"budget_duration":"7d","max_parallel_requests":1,"tpm_limit":2,"rpm_limit":3,` + tail
 		changed = `{"budget_id":"b","max_budget":2.0,"soft_budget":null,"budget_duration":"7d","max_parallel_requests":1,"tpm_limit":2,"rpm_limit":3,` + tail
-		made2 = `{"budget_id":"00010203-0405-4607-8809-0a0b0c0d0eff","max_budget":null,"soft_budget":null,"budget_duration":null,"max_parallel_requests":null,"tpm_limit":null,"rpm_limit":null,` + made + `,"budget_reset_at":null,"created_by":"default_user_id","updated_by":"default_user_id"}`
+		made2   = `{"budget_id":"00010203-0405-4607-8809-0a0b0c0d0eff","max_budget":null,"soft_budget":null,"budget_duration":null,"max_parallel_requests":null,"tpm_limit":null,"rpm_limit":null,` + made + `,"budget_reset_at":null,"created_by":"default_user_id","updated_by":"default_user_id"}`
 	)
 	d.want("POST /budget/new", `{"budget_id": "b", "max_budget": 1, "soft_budget": 0.5, "max_parallel_requests": 1, "tpm_limit": 2, "rpm_limit": 3, "budget_duration": "7d"}`, row)
 	d.want("POST /budget/new", `{}`, made2)

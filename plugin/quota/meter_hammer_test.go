@@ -40,7 +40,7 @@ func TestHammerMeters(t *testing.T) {
 		}
 		terms := NewTerms("m", int64(200+rng.IntN(2000)), int64(2+rng.IntN(60)), rng.IntN(2) == 0, rng.IntN(2) == 0)
 		now := t0 + int64(rng.IntN(50_000))
-		type sum struct{ requests, tokens, cost, used, spent, slots int64 }
+		type sum struct{ requests, used, spent int64 }
 		books := map[*Meter]*sum{}
 		for _, m := range pool {
 			books[m] = new(sum)
@@ -138,9 +138,17 @@ func TestHammerMeters(t *testing.T) {
 func TestHammerPeriods(t *testing.T) {
 	first := seed(t)
 	durations := []period.Duration{
-		{N: 1, Unit: period.Second}, {N: 30, Unit: period.Second}, {N: 1, Unit: period.Minute}, {N: 1, Unit: period.Hour},
-		{N: 5, Unit: period.Hour}, {N: 1, Unit: period.Day}, {N: 3, Unit: period.Day}, {N: 1, Unit: period.Week},
-		{N: 30, Unit: period.Day}, {N: 1, Unit: period.Month}, {},
+		{N: 1, Unit: period.Second},
+		{N: 30, Unit: period.Second},
+		{N: 1, Unit: period.Minute},
+		{N: 1, Unit: period.Hour},
+		{N: 5, Unit: period.Hour},
+		{N: 1, Unit: period.Day},
+		{N: 3, Unit: period.Day},
+		{N: 1, Unit: period.Week},
+		{N: 30, Unit: period.Day},
+		{N: 1, Unit: period.Month},
+		{},
 	}
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"}
 	for n := range uint64(400) {

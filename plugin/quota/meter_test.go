@@ -68,17 +68,23 @@ func TestEveryLimitRefusesAndChangesNothing(t *testing.T) {
 			func(k, u, g *Meter) {
 				k.TPM, u.RPM, g.Parallel = capped(30), capped(1), capped(1)
 				g.Budget = capped(100)
-			}, open, []Reason{Admitted, OverBudget}, 2, Never,
+			}, open,
+			[]Reason{Admitted, OverBudget},
+			2, Never,
 		},
 		{
 			"slots before requests before tokens",
 			func(k, u, g *Meter) { k.TPM, u.RPM, g.Parallel = capped(30), capped(1), capped(1) },
-			open, []Reason{Admitted, OverParallel}, 2, 60_000,
+			open,
+			[]Reason{Admitted, OverParallel},
+			2, 60_000,
 		},
 		{
 			"requests before tokens",
 			func(k, u, _ *Meter) { k.TPM, u.RPM = capped(30), capped(1) },
-			open, []Reason{Admitted, OverRequests}, 1, 60_000,
+			open,
+			[]Reason{Admitted, OverRequests},
+			1, 60_000,
 		},
 		{"the model after all", func(k, _, _ *Meter) { k.RPM = capped(9) }, *rpm(2), []Reason{Admitted, Admitted, OverRequests}, -1, 60_000},
 	} {

@@ -127,21 +127,24 @@ func (g *Gateway) build(now int64, c *caller) {
 
 // addModels makes the meters that a subject has for single models. A team's rpm
 // and tpm for a model are for keys that have none of their own for it (LiteLLM:
-// parallel_request_limiter_v3.py); its money is everybody's.
+// parallel_request_limiter_v3.py), and what the others ask for does not count
+// there; its money is everybody's.
 func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 	if s == nil {
 		return
 	}
 	for i := range s.PerModel {
-		l := s.PerModel[i].Limits
-		if s.Kind == tenant.Team {
-			for j := range c.key.PerModel {
-				if own := &c.key.PerModel[j]; own.Model == s.PerModel[i].Model && (own.RPM.Limited || own.TPM.Limited) {
-					l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
-				}
-			}
+		l, own := s.PerModel[i].Limits, false
+		for j := range c.key.PerModel {
+			k := &c.key.PerModel[j]
+			own = own || s.Kind == tenant.Team && k.Model == s.PerModel[i].Model && (k.RPM.Limited || k.TPM.Limited)
 		}
-		c.models = append(c.models, g.meter(now, c, s, l, s.PerModel[i].Model))
+		if own {
+			l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
+		}
+		m := g.meter(now, c, s, l, s.PerModel[i].Model)
+		m.MoneyOnly = own
+		c.models = append(c.models, m)
 	}
 }
 
@@ -190,14 +193,15 @@ func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits
 }
 
 // customer is the meter of an end user, without one (nil) if nothing is known of
-// him: whoever calls names end users, and books of all of them could fill the memory.
+// him and nothing limits him: whoever calls names end users, and books of all of
+// them could fill the memory.
 func (g *Gateway) customer(now int64, id string) (metered, quota.Status) {
 	s, st := g.tenants.Find(tenant.Customer, id)
 	if st == quota.Failed {
 		return metered{}, st
 	}
-	budget := g.policy.EndUserBudgetID
-	if s == nil {
+	budget, known := g.policy.EndUserBudgetID, s != nil
+	if !known {
 		if budget == "" && g.policy.EndUser == (tenant.Limits{}) {
 			return metered{}, quota.OK
 		}
@@ -214,7 +218,11 @@ func (g *Gateway) customer(now int64, id string) (metered, quota.Status) {
 		}
 		limits = tenant.Effective(s, b)
 	}
-	return g.meter(now, nil, s, g.endUserLimits(limits), ""), quota.OK
+	m := g.meter(now, nil, s, g.endUserLimits(limits), "")
+	if !known && !m.Limits() {
+		return metered{}, quota.OK
+	}
+	return m, quota.OK
 }
 
 // endUserLimits are an end user's limits with the budget that everyone has who

@@ -187,6 +187,7 @@ func (x *Exchange) forbidRetry(retryMS int64) {
 // tellMeters adds what is left of the tenants' limits to what the answer tells,
 // in LiteLLM's headers, and the money of the key.
 func (x *Exchange) tellMeters(v *quota.Verdict) {
+	soft := int64(0)
 	for i, s := range v.Meters {
 		m := x.metered[i]
 		name, _ := m.descriptor()
@@ -204,7 +205,7 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 			}
 		}
 		if s.OverSoft {
-			x.gateway.worker.count(OverSoftBudget, 1)
+			soft = 1
 			x.told = append(x.told, [2]string{"x-fairshare-soft-budget-exceeded", name})
 		}
 		if m.subject == x.caller.key && m.model == "" && m.Budget.Limited {
@@ -214,6 +215,9 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 				[2]string{"x-litellm-key-max-budget", unit.PicoUSD(m.Budget.Max).String()},
 			)
 		}
+	}
+	if v.OK() {
+		x.gateway.worker.count(OverSoftBudget, soft)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"fairshare/hostsim/script"
 	"fairshare/plugin/config"
 	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
 )
 
 var update = flag.Bool("update", false, "write what the scenarios print on the core into their files")
@@ -417,7 +418,8 @@ func (d *driver) Close() error {
 	return balanced(d.now, d.workers[0])
 }
 
-// balanced reports an error if anything is still held or in flight.
+// balanced reports an error if anything is still held or in flight, on the
+// models' books or on anybody's that the gateway knows.
 func balanced(now int64, g *Gateway) error {
 	for _, t := range g.terms {
 		var b quota.Book
@@ -427,6 +429,39 @@ func balanced(now int64, g *Gateway) error {
 		if b.Held != 0 || b.PrevHeld != 0 || b.Slots != 0 {
 			return fmt.Errorf("when all is over the book of %s has %d tokens held, %d of the minute before, %d requests in flight", t.Key, b.Held, b.PrevHeld, b.Slots)
 		}
+	}
+	g.tenants.Refresh(now)
+	for kind := range tenant.NumKinds {
+		var bad error
+		st := g.tenants.List(kind, "", func(id string) bool {
+			s, st := g.tenants.Find(kind, id)
+			if st != quota.OK || kind == tenant.Budget {
+				return true
+			}
+			bad = errors.Join(bad, empty(now, g, s, ""))
+			for i := range s.PerModel {
+				bad = errors.Join(bad, empty(now, g, s, s.PerModel[i].Model))
+			}
+			return true
+		})
+		if bad != nil {
+			return bad
+		}
+		if st == quota.Failed {
+			return errors.New("the subjects can't be listed")
+		}
+	}
+	return empty(now, g, g.office.Proxy, "")
+}
+
+// empty reports an error if a subject still holds anything.
+func empty(now int64, g *Gateway, s *tenant.Subject, model string) error {
+	b, ok := books{g}.Book(now, s, model)
+	if !ok {
+		return errors.New("a book can't be read")
+	}
+	if b.Held != 0 || b.Slots != 0 {
+		return fmt.Errorf("when all is over subject %q (kind %d) has %s USD held and %d requests in flight", s.ID, s.Kind, b.Held.String(), b.Slots)
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type accounts struct {
 	meterBuf  []byte
 	standings [MaxMeters]Standing
 	tallies   map[MeterID]*tally
+	ending    ending   // under way
+	unsettled []ending // to be tried again, see end
 }
 
 // An account is a meter's balance as it was read.
@@ -39,8 +41,18 @@ type Standing struct {
 	OverSoft                   bool         // the soft budget is spent
 }
 
-// read gets the meter's balance as it stands at now.
+// account gets the meter's balance as it stands at now.
 func (l *Ledger) account(now int64, m *Meter, a *account) error {
+	err := l.load(now, m, a)
+	if err == nil {
+		a.rollPeriod(now, m)
+	}
+	return err
+}
+
+// load gets the meter's balance with a book for the minute of now. The periods
+// are as they were written, by whatever rule.
+func (l *Ledger) load(now int64, m *Meter, a *account) error {
 	for try := 0; ; try++ {
 		v, cas, st := l.store.Get(m.key)
 		a.cas, a.fresh = cas, st == NotFound
@@ -54,7 +66,7 @@ func (l *Ledger) account(now int64, m *Meter, a *account) error {
 		default:
 			a.balance = balance{}
 		}
-		a.roll(now, m)
+		a.rollMinute(now, m)
 		return nil
 	}
 }
@@ -116,7 +128,7 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 					break
 				}
 			}
-			a.take(now, int64(h.want), int64(h.cost))
+			a.take(now, int64(h.want), int64(h.cost), m)
 			st := l.put(m, a)
 			if st == OK {
 				break
@@ -139,21 +151,22 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 
 // untakeAll undoes takeAll.
 func (l *Ledger) untakeAll(now int64, meters []*Meter, h *Hold) {
-	for _, m := range meters {
-		// A meter that can't be changed now keeps the hold until its minute
-		// and its period end, and its slot: the store is broken then.
-		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
-			l.one.untake(h)
-		}
-	}
+	e := &l.ending
+	*e = ending{Hold: *h, how: undone}
+	e.nmeters = copy(e.meters[:], meters)
+	_ = l.end(now, e)
 }
 
 // A change of one meter is a loop like that of a group's record, see begin:
 //
 //	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
-//		l.one.take(…)
+//		l.one.drop(…)
 //	}
 //	return l.failed
+//
+// The body itself rolls the period, where it counts something at now: what only
+// ends a hold keeps to the periods that are there, since its meter may be of
+// before somebody changed the rule.
 func (l *Ledger) beginMeter(m *Meter) { l.meter, l.tries, l.changed, l.failed = m, 0, false, nil }
 
 func (l *Ledger) readMeter(now int64) bool {
@@ -164,7 +177,7 @@ func (l *Ledger) readMeter(now int64) bool {
 		l.failed = ErrConflict
 		return false
 	}
-	l.failed = l.account(now, l.meter, &l.one)
+	l.failed = l.load(now, l.meter, &l.one)
 	return l.failed == nil
 }
 
@@ -177,26 +190,6 @@ func (l *Ledger) swapMeter() {
 	default:
 		l.failed = ErrStore
 	}
-}
-
-// closeMeters turns the hold into what the answer cost on all its meters, or
-// gives it back if s is nil. It goes on after an error, which it returns.
-func (l *Ledger) closeMeters(now int64, h *Hold, void bool, s *Spent) error {
-	var failed error
-	for _, m := range h.meters[:h.nmeters] {
-		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
-			if !void {
-				l.one.drop(h)
-			}
-			if s != nil {
-				l.one.charge(h.at, now, h.want, s, m)
-			}
-		}
-		if l.failed != nil {
-			failed = l.failed
-		}
-	}
-	return failed
 }
 
 // stand fills the standings of the claim's meters after the request.
@@ -228,8 +221,13 @@ const maxTallies = 1024
 // worker that dies loses a moment's news.
 func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
 	t := l.tallies[m.ID]
-	if t != nil && t.meter.rule() != m.rule() || t == nil && len(l.tallies) >= maxTallies {
+	switch {
+	case t == nil && len(l.tallies) >= maxTallies:
 		l.WriteTallies(now)
+		clear(l.tallies) // a store that takes none must not fill the memory
+	case t != nil && (t.at/1000 != now/1000 || t.meter.rule() != m.rule()):
+		// No period is shorter than a second, and a tally is of one period.
+		l.writeTally(now, t)
 		t = nil
 	}
 	if t == nil {
@@ -240,42 +238,48 @@ func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
 		l.tallies[m.ID] = t
 	}
 	t.requests++
-	t.tokens = int64(unit.Tokens(t.tokens).Plus(max(0, s.Total)))
+	t.tokens = plus(t.tokens, int64(max(0, s.Total)))
 	t.spent = t.spent.Plus(s.Cost)
 }
 
-// WriteTallies writes what Tally collected. A meter that can't be written loses
-// this much of its report.
+// WriteTallies writes what Tally collected. What can't be written now waits for
+// the next time.
 func (l *Ledger) WriteTallies(now int64) {
 	for id, t := range l.tallies {
-		for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
-			a := &l.one
-			a.requests += t.requests
-			a.tokens = int64(unit.Tokens(a.tokens).Plus(unit.Tokens(t.tokens)))
-			a.spent = int64(unit.PicoUSD(a.spent).Plus(t.spent))
-			a.roll(t.at, t.meter)
-			p := a.paying(t.at)
-			p.spent = int64(unit.PicoUSD(p.spent).Plus(t.spent))
-			b := a.at(t.at / minuteMS)
-			b.requests += t.requests
-			b.used = int64(unit.Tokens(b.used).Plus(unit.Tokens(t.tokens)))
+		if l.writeTally(now, t) {
+			delete(l.tallies, id)
 		}
-		delete(l.tallies, id)
 	}
+}
+
+func (l *Ledger) writeTally(now int64, t *tally) bool {
+	for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
+		a := &l.one
+		a.roll(t.at, t.meter)
+		a.requests += t.requests
+		a.tokens, a.spent = plus(a.tokens, t.tokens), plus(a.spent, int64(t.spent))
+		p := a.paying(t.at)
+		p.spent = plus(p.spent, int64(t.spent))
+		if b := a.at(t.at / minuteMS); !t.meter.MoneyOnly {
+			b.requests += t.requests
+			b.used = plus(b.used, t.tokens)
+		}
+	}
+	return l.failed == nil
 }
 
 // A Balance is a copy of a meter's book, for reports.
 type Balance struct {
 	Spent, Held            unit.PicoUSD // in the present period
 	ResetAt                int64        // ms since 1970 when that ends; math.MaxInt64 is never
-	Requests, Tokens, Hold int64        // in the present minute: admitted, used, held
+	Requests, Tokens, Hold int64        // in the present minute: admitted, used (with the debt of those before), held
 	Slots                  int64        // requests in flight
 	TotalRequests          int64        // since the meter was made
 	TotalTokens            unit.Tokens
 	TotalSpent             unit.PicoUSD
 }
 
-// Balance reads a meter as it stands at now. Nothing in the store changes.
+// Balance reads a meter as it stands at now, what Tally collected included.
 func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
 	if len(l.tallies) > 0 {
 		l.WriteTallies(now)
@@ -287,7 +291,7 @@ func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
 	p, b := a.paying(now), a.at(now/minuteMS)
 	return Balance{
 		Spent: unit.PicoUSD(p.spent), Held: unit.PicoUSD(p.held), ResetAt: p.end,
-		Requests: b.requests, Tokens: b.used, Hold: b.held, Slots: a.slots,
+		Requests: b.requests, Tokens: plus(b.used, b.debt), Hold: b.held, Slots: a.slots,
 		TotalRequests: a.requests, TotalTokens: unit.Tokens(a.tokens), TotalSpent: unit.PicoUSD(a.spent),
 	}, nil
 }
@@ -296,18 +300,18 @@ func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
 func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 	l.WriteTallies(now)
 	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+		l.one.rollPeriod(now, m)
 		l.one.paying(now).spent = int64(max(0, spent))
 	}
 	return l.failed
 }
 
 // Forget empties a meter, for a subject that is no more. Holds of requests in
-// flight are void then.
+// flight are void then. A meter that nothing was counted on is not made.
 func (l *Ledger) Forget(now int64, m *Meter) error {
 	delete(l.tallies, m.ID)
-	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
+	for l.beginMeter(m); l.readMeter(now) && !l.one.fresh; l.swapMeter() {
 		l.one.balance = balance{}
-		l.one.roll(now, m)
 	}
 	return l.failed
 }

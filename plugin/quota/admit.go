@@ -142,12 +142,13 @@ func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, erro
 	if err != nil || !v.OK() {
 		return v, err
 	}
-	h := v.Hold
-	v.Hold = Hold{}
 	for i := range v.Meters {
 		v.Meters[i].Spent = v.Meters[i].Spent.Plus(s.Cost)
 	}
-	return v, l.closeMeters(now, &h, false, &s)
+	l.ending = ending{Hold: v.Hold, spent: s, how: settled}
+	v.Hold = Hold{}
+	_ = l.end(now, &l.ending) // it is admitted, whatever has to wait
+	return v, nil
 }
 
 // admit decides in the order of refusals: the meters first, then the model. It
@@ -208,6 +209,20 @@ func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
 // refusedBy is the verdict of a meter. The wait is true of the model as well.
 func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why Reason, wait int64) Verdict {
 	v := l.buf.admit(now, t, c, h, &l.look) // in memory alone: it is not written
+	if v.OK() { // tell what is left without it
+		for i := range l.look.limits[:l.look.n] {
+			m := &l.look.limits[i]
+			room := Room{Limited: true, Model: max(0, m.left), Caller: max(0, m.room) / milli}
+			if m.d == requests {
+				v.Requests = room
+			} else {
+				v.Tokens = room
+			}
+		}
+		if v.Pool != nil {
+			v.Pool = l.look.stand(false)
+		}
+	}
 	v.RetryMS = max(wait, v.RetryMS)
 	v.Reason, v.By, v.Hold = why, by, Hold{}
 	v.Meters = l.stand(now, c)
@@ -238,10 +253,10 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 		}
 		// What no empty minute could hold is held as a whole minute: an
 		// estimate alone never locks anyone out.
+		if t.LimitTPM {
+			h.tokens = min(h.want, t.TPM)
+		}
 		h.want = min(h.want, unit.Tokens(least))
-	}
-	if t.LimitTPM {
-		h.tokens = h.want
 	}
 	return h
 }
@@ -521,16 +536,12 @@ func (l *Ledger) close(now int64, t *Terms, h *Hold, s *Spent) error {
 	}
 	l.awake(now)
 	h.open = false
-	void := h.epoch != l.epoch // a leader already took the hold off the books
-	failed := l.closeMeters(now, h, void, s)
-	for l.begin(t); l.read(now); l.swap() {
-		l.buf.close(h, void, s, t)
+	e := &l.ending
+	*e = ending{Hold: *h, terms: t}
+	if s != nil {
+		e.spent, e.how = *s, settled
 	}
-	l.strike(h)
-	if l.err != nil {
-		failed = l.err
-	}
-	return failed
+	return l.end(now, e)
 }
 
 func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {

@@ -41,6 +41,9 @@ type Meter struct {
 	// Sliding makes RPM and TPM hold over any sixty seconds (by the estimate of
 	// two neighbouring minutes) instead of each clock minute.
 	Sliding bool
+	// MoneyOnly keeps a request out of the meter's minutes: it counts for the
+	// money and the slots alone. Other claims on the same meter may count whole.
+	MoneyOnly bool
 
 	key string // where it lies in the store
 }
@@ -103,8 +106,12 @@ type balance struct {
 }
 
 // A minuteBook counts what was admitted in one clock minute, whenever its
-// answers ended.
-type minuteBook struct{ minute, requests, used, held int64 }
+// answers ended. debt are tokens that minutes before used above the limit; this
+// one has to pay for them as for its own.
+type minuteBook struct{ minute, requests, used, held, debt int64 }
+
+// tokens are all that count against the minute's limit.
+func (p *minuteBook) tokens() int64 { return plus(plus(p.used, p.held), p.debt) }
 
 // A periodBook counts money in one period, from start to before end. An unused
 // one is empty.
@@ -135,28 +142,39 @@ func (b *balance) paying(at int64) *periodBook {
 // roll makes sure that there are books for the minute and the period of now.
 // Which one that is follows from the clock alone, so a clock that steps back finds
 // the books of then, and nothing is ever counted in another period than its own.
-// The oldest minute makes room, and the period that the clock was in longest ago.
 func (b *balance) roll(now int64, m *Meter) {
+	b.rollMinute(now, m)
+	b.rollPeriod(now, m)
+}
+
+// farMinutes is how far ahead a minute lies that no clock will come to soon.
+const farMinutes = 60
+
+// rollMinute makes sure that there is a book for the minute of now. The older one
+// makes room, or one that a wrong clock left far ahead: it would stand in the
+// way of a sliding window for as long.
+func (b *balance) rollMinute(now int64, m *Meter) {
 	minute := now / minuteMS
-	if b.at(minute) == nil {
-		debt := b.debt(minute, m)
-		old := 0
-		if b.minutes[1].minute < b.minutes[0].minute {
-			old = 1
-		}
-		b.minutes[old] = minuteBook{minute: minute, used: debt}
+	if b.at(minute) != nil {
+		return
 	}
+	debt, old := b.debt(minute, m), 0
+	if b.minutes[1].minute < b.minutes[0].minute {
+		old = 1
+	}
+	if b.minutes[1-old].minute > minute+farMinutes {
+		old = 1 - old
+	}
+	b.minutes[old] = minuteBook{minute: minute, debt: debt}
+}
+
+// rollPeriod makes sure that there is a book for the period of now, and that it
+// is the first. The period that the clock was in longest ago makes room.
+func (b *balance) rollPeriod(now int64, m *Meter) {
 	if rule := m.rule(); b.rule != rule {
-		// The present period goes on under the new rule, with what was spent.
 		b.rule = rule
-		p := b.paying(now)
-		var present periodBook
-		if p != nil {
-			present = *p
-		}
-		b.periods = [len(b.periods)]periodBook{}
-		present.start, present.end = m.span(now)
-		b.periods[0] = present
+		b.relabel(now, m)
+		return
 	}
 	// The periods lie in the order in which the clock was last in them.
 	for i := range b.periods {
@@ -170,6 +188,26 @@ func (b *balance) roll(now int64, m *Meter) {
 	b.periods[0] = periodBook{}
 	b.periods[0].start, b.periods[0].end = m.span(now)
 }
+
+// relabel makes the present period go on under another rule, with what was spent
+// in it. It covers all that it did before, so that requests in flight find what
+// they hold; what others hold that it covers now comes along.
+func (b *balance) relabel(now int64, m *Meter) {
+	var next periodBook
+	next.start, next.end = m.span(now)
+	if p := b.paying(now); p != nil {
+		next.start, next.spent = min(next.start, p.start), p.spent
+	}
+	for i := range b.periods {
+		if p := &b.periods[i]; next.covers(p.start) {
+			next.held = plus(next.held, p.held)
+		}
+	}
+	b.periods = [len(b.periods)]periodBook{next}
+}
+
+// plus adds without wrapping round.
+func plus(a, b int64) int64 { return int64(unit.Tokens(a).Plus(unit.Tokens(b))) }
 
 // debt is what a new minute begins with: what the last minute before it used
 // above the limit, less what the limit allowed since.
@@ -186,7 +224,7 @@ func (b *balance) debt(minute int64, m *Meter) int64 {
 	if last == nil {
 		return 0
 	}
-	return max(0, last.used-mulDiv(m.TPM.Max, minute-last.minute, 1))
+	return max(0, plus(last.used, last.debt)-mulDiv(m.TPM.Max, minute-last.minute, 1))
 }
 
 // requestsAt and tokensAt are what counts against the limits at a moment, if
@@ -205,26 +243,23 @@ func (b *balance) requestsAt(at int64, m *Meter) int64 {
 func (b *balance) tokensAt(at int64, m *Meter) int64 {
 	n := int64(0)
 	if p := b.at(at / minuteMS); p != nil {
-		n = p.used + p.held
+		n = p.tokens()
 	} else {
 		n = b.debt(at/minuteMS, m)
 	}
 	if p := b.at(at/minuteMS - 1); p != nil && m.Sliding {
-		before := p.used + p.held
+		before := plus(p.used, p.held)
 		if m.TPM.Limited {
 			before = min(before, m.TPM.Max) // what lies above is debt and counts in full
 		}
-		n += sliding(before, at)
+		n = plus(n, sliding(before, at))
 	}
 	return n
 }
 
 // sliding is the part of the minute before that lies in the last sixty seconds,
 // taken as evenly spread, rounded up.
-func sliding(before, at int64) int64 {
-	rest := minuteMS - at%minuteMS
-	return (mulDiv(before, rest*milli, minuteMS) + milli - 1) / milli
-}
+func sliding(before, at int64) int64 { return before - mulDiv(before, at%minuteMS, minuteMS) }
 
 // costAt is the money spent and held in the period of at.
 func (b *balance) costAt(at int64) unit.PicoUSD {
@@ -255,67 +290,73 @@ func (b *balance) fitsRequests(at int64, m *Meter) bool { return b.requestsAt(at
 // any size: an estimate alone never locks anyone out.
 func (b *balance) fitsTokens(at, want int64, m *Meter) bool {
 	before := b.tokensAt(at, m)
-	return m.TPM.Max > 0 && (before == 0 || before+want <= m.TPM.Max)
+	return m.TPM.Max > 0 && (before == 0 || before <= m.TPM.Max-want)
 }
 
 // wait is how long until the request is no longer refused, in ms, if nobody
-// asks meanwhile: whole seconds, Never if no time helps.
+// asks meanwhile: whole seconds, after the end of a period that is spent; Never
+// if no time helps.
 func (b *balance) wait(now, want int64, m *Meter) int64 {
-	switch b.refuses(now, want, m) {
-	case Admitted:
+	// Nobody knows when a request ends: a slot may be free in a second.
+	from := int64(1000)
+	switch why := b.refuses(now, want, m); {
+	case why == Admitted:
 		return 0
-	case OverBudget:
-		if p := b.paying(now); p != nil && p.end != math.MaxInt64 && m.Budget.Max > 0 {
-			return p.end - now
-		}
+	case m.Parallel.Limited && m.Parallel.Max == 0 || m.RPM.Limited && m.RPM.Max == 0 || m.TPM.Limited && m.TPM.Max == 0:
 		return Never
-	case OverParallel:
-		if m.Parallel.Max == 0 {
+	case why == OverBudget:
+		p := b.paying(now)
+		if p.end == math.MaxInt64 || m.Budget.Max == 0 {
 			return Never
 		}
-		return 1000 // nobody knows when a request ends
+		from = p.end - now
 	}
-	if m.RPM.Limited && m.RPM.Max == 0 || m.TPM.Limited && m.TPM.Max == 0 {
-		return Never
-	}
-	// Within two minutes all windows have slid by; debt of tokens takes longer.
-	const horizon = 2 * minuteMS
-	for s := int64(1000); s <= horizon; s += 1000 {
+	// Within two minutes all windows have slid by.
+	for s := from; s <= from+2*minuteMS; s += 1000 {
 		if at := now + s; (!m.RPM.Limited || b.fitsRequests(at, m)) && (!m.TPM.Limited || b.fitsTokens(at, want, m)) {
 			return s
 		}
 	}
+	// Debt takes longer: each minute pays off as much as the limit allows in it.
 	end := minuteMS - now%minuteMS
-	for minutes := int64(1); minutes < 1<<16; minutes++ {
-		if b.fitsTokens(now+end+minutes*minuteMS, want, m) {
-			return end + minutes*minuteMS
+	lo, hi := int64(0), int64(1<<16) // not admitted after lo more minutes
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; b.fitsTokens(now+end+mid*minuteMS, want, m) {
+			hi = mid
+		} else {
+			lo = mid
 		}
 	}
-	return Never
+	if hi == 1<<16 {
+		return Never
+	}
+	return end + hi*minuteMS
 }
 
 // take holds a claim.
-func (b *balance) take(now, want, cost int64) {
-	p := b.at(now / minuteMS)
-	p.requests++
-	p.held += want
-	b.paying(now).held += cost
+func (b *balance) take(now, want, cost int64, m *Meter) {
+	if p := b.at(now / minuteMS); !m.MoneyOnly {
+		p.requests++
+		p.held = plus(p.held, want)
+	}
+	p := b.paying(now)
+	p.held = plus(p.held, cost)
 	b.slots++
 	b.requests++
 }
 
 // untake undoes take for a request that another limit refused after all.
-func (b *balance) untake(h *Hold) {
-	if p := b.at(h.at / minuteMS); p != nil {
+func (b *balance) untake(h *Hold, m *Meter) {
+	if p := b.at(h.at / minuteMS); p != nil && !m.MoneyOnly {
 		p.requests = max(0, p.requests-1)
 	}
 	b.requests = max(0, b.requests-1)
-	b.drop(h)
+	b.drop(h, m)
 }
 
 // drop takes a hold off the book.
-func (b *balance) drop(h *Hold) {
-	if p := b.at(h.at / minuteMS); p != nil {
+func (b *balance) drop(h *Hold, m *Meter) {
+	if p := b.at(h.at / minuteMS); p != nil && !m.MoneyOnly {
 		p.held = max(0, p.held-int64(h.want))
 	}
 	if p := b.paying(h.at); p != nil {
@@ -330,26 +371,24 @@ func (b *balance) drop(h *Hold) {
 // money counts in the total alone.
 func (b *balance) charge(at, now int64, held unit.Tokens, s *Spent, m *Meter) {
 	total := int64(max(0, s.Total))
-	b.tokens = int64(unit.Tokens(b.tokens).Plus(unit.Tokens(total)))
-	b.spent = int64(unit.PicoUSD(b.spent).Plus(s.Cost))
+	b.tokens, b.spent = plus(b.tokens, total), plus(b.spent, int64(s.Cost))
 	if p := b.paying(at); p != nil {
-		p.spent = int64(unit.PicoUSD(p.spent).Plus(s.Cost))
+		p.spent = plus(p.spent, int64(s.Cost))
+	}
+	if m.MoneyOnly {
+		return
 	}
 	present := b.at(now / minuteMS)
 	p := b.at(at / minuteMS)
 	switch {
 	case p == nil:
-		total = max(0, total-int64(held)) // what was held is paid for
-	case p == present:
-	case m.TPM.Limited:
-		room := max(0, m.TPM.Max-p.used-p.held)
-		p.used += min(total, room)
-		total -= min(total, room)
+		present.debt = plus(present.debt, max(0, total-int64(held))) // what was held is paid for
+	case p == present || !m.TPM.Limited:
+		p.used = plus(p.used, total)
 	default:
-		present = p
-	}
-	if present != nil {
-		present.used = int64(unit.Tokens(present.used).Plus(unit.Tokens(total)))
+		paid := min(total, max(0, m.TPM.Max-p.tokens()))
+		p.used = plus(p.used, paid)
+		present.debt = plus(present.debt, total-paid)
 	}
 }
 
@@ -359,7 +398,7 @@ func (b *balance) charge(at, now int64, held unit.Tokens, s *Spent, m *Meter) {
 //	magic 4 | 0 | stamp | id 17, padded to 24 | the balance's numbers | stamp
 const (
 	meterMagic  = 0x014d5346 // "FSM" and layout 1
-	meterFields = 2*4 + 3*4 + 5
+	meterFields = 2*5 + 3*4 + 5
 	meterSize   = 16 + 24 + meterFields*8 + 8
 )
 
@@ -374,6 +413,7 @@ func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 	for i := range b.minutes {
 		m := &b.minutes[i]
 		dst = append8(dst, m.minute, m.requests, m.used, m.held)
+		dst = le.AppendUint64(dst, uint64(m.debt))
 	}
 	for i := range b.periods {
 		p := &b.periods[i]
@@ -403,8 +443,8 @@ func (b *balance) decode(v []byte, id *MeterID) bool {
 	next := 0
 	for i := range b.minutes {
 		m := &b.minutes[i]
-		m.minute, m.requests, m.used, m.held = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3)
-		next += 4
+		m.minute, m.requests, m.used, m.held, m.debt = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
+		next += 5
 	}
 	for i := range b.periods {
 		p := &b.periods[i]

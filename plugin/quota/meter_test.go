@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"crypto/sha256"
 	"maps"
 	"strings"
 	"testing"
@@ -380,4 +381,113 @@ func FuzzMeterRecord(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Meters are told apart by scope, subject and model, whatever those are.
+func TestMetersHaveNames(t *testing.T) {
+	seen := map[MeterID][3]string{}
+	for _, scope := range []Scope{ForProxy, ForKey, ForUser, ForTeam, ForMember, ForCustomer} {
+		for _, c := range [][2]string{{"", ""}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"a\x00b", ""}, {"a", "b\x00"}, {"aa", ""}, {"a", "a"}} {
+			m := NewMeter(scope, c[0], c[1])
+			name := [3]string{string(rune(scope)), c[0], c[1]}
+			if other, ok := seen[m.ID]; ok {
+				t.Errorf("%q and %q share a meter", name, other)
+			}
+			seen[m.ID] = name
+			if again := NewMeter(scope, c[0], c[1]); again.ID != m.ID || again.key != m.key {
+				t.Errorf("%q has two meters", name)
+			}
+		}
+	}
+	// Nobody who chooses an end user's name finds one that shares a meter.
+	sum := sha256.Sum256([]byte("somebody"))
+	if id := NewMeter(ForCustomer, "somebody", "").ID; [16]byte(id[1:]) != [16]byte(sum[:16]) {
+		t.Error("an end user's meter does not follow from a sha256")
+	}
+}
+
+// An answer that ends after its minute is paid for by that minute as far as its
+// limit goes, what others hold of it kept, and the rest by the present one.
+func TestLateAnswerPaysInTheMinuteOfItsRequest(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		edit     func(m *Meter)
+		late     int64 // seconds
+		then, at int64 // tokens in the minute of the request, and in the present one
+	}{
+		{"the next minute", func(m *Meter) { m.TPM = capped(100) }, 61, 60, 20},
+		{"long after", func(m *Meter) { m.TPM = capped(100) }, 301, 0, 50},
+		{"without a limit", func(m *Meter) { m.RPM = capped(100) }, 61, 80, 0},
+	} {
+		l := NewLedger(new(Memory), 1)
+		m, other := NewMeter(ForKey, "k", ""), NewMeter(ForUser, "u", "")
+		c.edit(m)
+		other.TPM = capped(100)
+		ask := func(now, n int64) *Hold {
+			v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m, other}})
+			if err != nil || !v.OK() {
+				t.Fatal(err, v.Reason)
+			}
+			return &v.Hold
+		}
+		ask(t0, 40)
+		h := ask(t0, 30)
+		if c.late > 120 { // so that the books of the first minute make room
+			ask(t0+180*second, 1)
+			ask(t0+240*second, 1)
+		}
+		now := t0 + c.late*second
+		if err := l.Settle(now, &open, h, Spent{Total: 80}); err != nil {
+			t.Fatal(err)
+		}
+		if b := balanceOf(t, l, t0, m); b.Tokens != c.then {
+			t.Errorf("%s: %d tokens in its minute, want %d", c.name, b.Tokens, c.then)
+		}
+		if b := balanceOf(t, l, now, m); b.Tokens != c.at || b.TotalTokens != 80 {
+			t.Errorf("%s: %d tokens now, want %d", c.name, b.Tokens, c.at)
+		}
+	}
+}
+
+// Of a window that slides a minute's debt counts once.
+func TestSlidingCountsDebtOnce(t *testing.T) {
+	l := NewLedger(new(Memory), 1)
+	m := NewMeter(ForKey, "k", "")
+	m.TPM, m.Sliding = capped(100), true
+	ask := func(now, n int64) Verdict {
+		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	v := ask(t0, 30)
+	if err := l.Settle(t0, &open, &v.Hold, Spent{Total: 120}); err != nil {
+		t.Fatal(err)
+	}
+	// Half of the window's 100, and 20 of debt.
+	if v = ask(t0+90*second, 31); v.Reason != OverTokens {
+		t.Error("31 of 30 that are left are admitted")
+	}
+	if v = ask(t0+90*second, 30); !v.OK() {
+		t.Error("30 of 30 that are left are refused")
+	}
+}
+
+// A record that another worker was just writing is read again, not begun anew.
+func TestTornMeterIsReadAgain(t *testing.T) {
+	s := new(tornOnce)
+	l := NewLedger(s, 1)
+	m := NewMeter(ForKey, "k", "")
+	m.Budget = capped(100)
+	if err := l.SetSpent(t0, m, 100); err != nil {
+		t.Fatal(err)
+	}
+	s.prefix = "fs/s/"
+	if v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}}); err != nil || v.Reason != OverBudget {
+		t.Fatal(err, v.Reason)
+	}
+	if s.prefix != "" || l.Retries == 0 {
+		t.Fatal("nothing was torn")
+	}
 }

@@ -84,8 +84,9 @@ const (
 
 // A page of the journal: magic 8 | stamp 8 | notes | stamp 8. Only its worker
 // writes it, or who clears its seat. A note is one open hold, 8 bytes each but
-// the last: group id (0 is a free note), key, minute, tokens on the model, tokens
-// on the meters, cost, time and number of meters, the meters' ids of 17 bytes.
+// the last: group id (0 is a free note, noGroup a hold that is off the model's
+// record), key, minute, tokens on the model, tokens on the meters, cost, time and
+// number of meters, the meters' ids of 17 bytes.
 type page struct {
 	key  string
 	buf  [pageBytes]byte
@@ -105,9 +106,18 @@ func (p *page) put(i int, group uint64, h *Hold) {
 	// 56 bits of milliseconds reach far beyond any clock.
 	le.PutUint64(n[48:], uint64(h.at)<<8|uint64(h.nmeters))
 	for k, m := range h.meters[:h.nmeters] {
-		copy(n[56+17*k:], m.ID[:])
+		id := n[56+17*k:]
+		copy(id, m.ID[:])
+		if m.MoneyOnly {
+			id[0] |= moneyOnly
+		}
 	}
 }
+
+const (
+	noGroup   = 1<<64 - 1
+	moneyOnly = 0x80 // beside the scope in a meter's id: Meter.MoneyOnly
+)
 
 // hold reads a note; its meters have no limits.
 func (p *page) hold(i int) (group uint64, h Hold) {
@@ -118,7 +128,9 @@ func (p *page) hold(i int) (group uint64, h Hold) {
 	h.nmeters = min(int(n[48]), MaxMeters)
 	for k := range h.nmeters {
 		id := MeterID(n[56+17*k : 56+17*(k+1)])
-		h.meters[k] = &Meter{ID: id, key: meterKey(&id)}
+		money := id[0]&moneyOnly != 0
+		id[0] &^= moneyOnly
+		h.meters[k] = &Meter{ID: id, MoneyOnly: money, key: meterKey(&id)}
 	}
 	return group, h
 }
@@ -166,12 +178,38 @@ func groupID(key string) uint64 {
 }
 
 // journal notes an open hold where it survives this VM. A hold that can't be
-// noted is still right; only a crash of this VM would leave it on the books
-// until its minute ends.
+// noted is still right; only a crash of this VM would leave it on the books:
+// its slots for good, the rest until its minute and its period end.
 func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
-	h.epoch = l.epoch
+	if p := l.place(now, h); p != nil {
+		p.put(int(h.slot), t.id, h)
+		l.write(p)
+	}
+}
+
+// note notes what an ending leaves to be done.
+func (l *Ledger) note(now int64, e *ending) {
+	h, group := &e.Hold, uint64(noGroup)
+	if e.terms != nil {
+		group = e.terms.id
+	}
+	var p *page
+	switch {
+	case h.page < 0:
+		p = l.place(now, h)
+	case h.epoch == l.epoch:
+		p = l.pages[h.page]
+	}
+	if p != nil {
+		p.put(int(h.slot), group, h)
+		l.write(p)
+	}
+}
+
+// place makes room for a hold in the journal, nil if it can't.
+func (l *Ledger) place(now int64, h *Hold) *page {
 	if l.seat == noSeat && !l.sit(now) {
-		return
+		return nil
 	}
 	at := 0
 	for at < len(l.pages) && l.pages[at].used == pageNotes {
@@ -180,19 +218,16 @@ func (l *Ledger) journal(now int64, h *Hold, t *Terms) {
 	if at == len(l.pages) {
 		l.pages = append(l.pages, &page{key: pageKey(l.seat, at)})
 		if !l.beat(now) { // which also says how many pages there are
-			return
+			return nil
 		}
 	}
-	p := l.pages[at]
-	for i := range pageNotes {
-		if p.free(i) {
-			p.put(i, t.id, h)
-			p.used++
-			h.page, h.slot = int32(at), int32(i)
-			l.write(p)
-			return
-		}
+	p, i := l.pages[at], 0
+	for !p.free(i) {
+		i++
 	}
+	p.used++
+	h.epoch, h.page, h.slot = l.epoch, int32(at), int32(i)
+	return p
 }
 
 // strike takes a closed hold out of the journal.
@@ -283,6 +318,7 @@ func (l *Ledger) Tick(now int64, groups []*Terms) bool {
 	if d := now - l.lastBeat; l.seat != noSeat && (d >= beatMS || d < 0) {
 		l.beat(now)
 	}
+	l.endAgain(now)
 	if !l.lead(now) {
 		return false
 	}
@@ -358,8 +394,12 @@ func (l *Ledger) clear(now int64, groups []*Terms) {
 		if l.store.Set(key, l.pageBuf, cas) != OK {
 			continue // it beat after all, or another clears it
 		}
+		whole := true
 		for p := range int(s.pages) {
-			l.clearPage(now, pageKey(n, p), groups)
+			whole = l.clearPage(now, pageKey(n, p), groups) && whole
+		}
+		if !whole {
+			continue // whoever leads when this beat is stale tries again
 		}
 		s.state = vacant
 		l.pageBuf = s.encode(l.pageBuf[:0])
@@ -367,49 +407,88 @@ func (l *Ledger) clear(now int64, groups []*Terms) {
 	}
 }
 
-func (l *Ledger) clearPage(now int64, key string, groups []*Terms) {
+// clearPage takes the holds of a page off the books, and reports whether none is
+// left on them. It writes the page after each: a leader that dies in the middle
+// leaves one of them at most to be taken off twice.
+func (l *Ledger) clearPage(now int64, key string, groups []*Terms) (whole bool) {
 	p := page{key: key}
-	v, _, st := l.store.Get(key)
-	if st != OK || !p.load(v) {
-		return
+	for try := 0; ; try++ {
+		v, _, st := l.store.Get(key)
+		if st == OK && p.load(v) {
+			break
+		}
+		if st != OK || try == tornReads {
+			return st != Failed // there is none, or it is another's
+		}
 	}
+	whole = true
 	for i := range pageNotes {
 		if p.free(i) {
 			continue
 		}
 		group, h := p.hold(i)
-		p.clear(i)
-		l.reclaim(now, &h)
+		failed := false
+		l.reclaim(&h)
 		for _, t := range groups {
-			if t.id == group {
-				// A record that can't be changed now keeps the hold until its minute ends.
-				for l.begin(t); l.read(now); l.swap() {
-					l.buf.close(&h, false, nil, t)
-					l.buf.add(atReclaimed, 1)
-				}
+			if t.id != group {
+				continue
+			}
+			for l.begin(t); l.read(now); l.swap() {
+				l.buf.close(&h, false, nil, t)
+				l.buf.add(atReclaimed, 1)
+			}
+			failed = failed || l.err != nil
+			if l.err == nil {
+				group = noGroup
 			}
 		}
+		if failed || h.nmeters > 0 {
+			p.put(i, group, &h)
+			whole = false
+		} else {
+			p.clear(i)
+		}
+		l.write(&p)
 	}
-	l.write(&p)
+	return whole
 }
 
-// reclaim takes a dead worker's hold off its meters. Whatever rules the meters'
-// periods follow stays as it is: only the books of the hold's own time change.
-func (l *Ledger) reclaim(now int64, h *Hold) {
+// reclaim takes a dead worker's hold off its meters, and leaves in it those that
+// can't be changed now. Minutes and periods stay as they are, by whatever rule:
+// only the books of the hold's own time change.
+func (l *Ledger) reclaim(h *Hold) {
+	left := 0
 	for _, m := range h.meters[:h.nmeters] {
-		for range maxTries {
-			a := &l.one
-			v, cas, st := l.store.Get(m.key)
-			if st != OK || !a.decode(v, &m.ID) {
-				break
-			}
-			a.cas, a.fresh = cas, false
-			a.drop(h)
-			if l.put(m, a) != Mismatch {
-				break
-			}
+		if !l.reclaimFrom(m, h) {
+			h.meters[left] = m
+			left++
 		}
 	}
+	h.nmeters = left
+}
+
+func (l *Ledger) reclaimFrom(m *Meter, h *Hold) bool {
+	a := &l.one
+	for try := range maxTries {
+		v, cas, st := l.store.Get(m.key)
+		switch {
+		case st == NotFound:
+			return true
+		case st != OK:
+			return false
+		case a.decode(v, &m.ID):
+		case try < tornReads:
+			continue
+		default:
+			return true // it is another's
+		}
+		a.cas, a.fresh = cas, false
+		a.drop(h, m)
+		if st = l.put(m, a); st != Mismatch {
+			return st == OK
+		}
+	}
+	return false
 }
 
 // Checksum is FNV-1a, 32 bits (https://www.rfc-editor.org/rfc/rfc9923): it finds

@@ -170,7 +170,7 @@ func TestUnknownEndUsersHaveNoBooks(t *testing.T) {
 	t.Parallel()
 	const now = int64(1_800_000_000_000)
 	for settings, want := range map[string]int{
-		``: 0,
+		``:                                     0,
 		`"max_end_user_budget_id": "gone",`:    0,
 		`"max_end_user_budget_id": "limited",`: 1,
 		`"max_end_user_budget": 1,`:            1,

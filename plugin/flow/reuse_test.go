@@ -131,8 +131,10 @@ func play(g *Gateway, now int64, c *turn, reclaim bool) string {
 	if d.Reply == nil && c.status != "" {
 		status, encoding, _ := strings.Cut(c.status, " ")
 		tell(x.ResponseHeaders(now, h.pairs([][2]string{
-			{":status", status}, {"content-type", map[bool]string{true: "text/event-stream", false: "application/json"}[strings.HasPrefix(c.answer, "data")]},
-			{"content-encoding", encoding}, {"x-ratelimit-limit-tokens", "7"},
+			{":status", status},
+			{"content-type", map[bool]string{true: "text/event-stream", false: "application/json"}[strings.HasPrefix(c.answer, "data")]},
+			{"content-encoding", encoding},
+			{"x-ratelimit-limit-tokens", "7"},
 		}), false))
 		for chunk := range slices.Chunk([]byte(c.answer), 50) {
 			lent := h.text(string(chunk))

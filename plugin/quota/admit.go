@@ -209,7 +209,7 @@ func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
 // refusedBy is the verdict of a meter. The wait is true of the model as well.
 func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why Reason, wait int64) Verdict {
 	v := l.buf.admit(now, t, c, h, &l.look) // in memory alone: it is not written
-	if v.OK() { // tell what is left without it
+	if v.OK() {                             // tell what is left without it
 		for i := range l.look.limits[:l.look.n] {
 			m := &l.look.limits[i]
 			room := Room{Limited: true, Model: max(0, m.left), Caller: max(0, m.room) / milli}

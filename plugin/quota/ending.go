@@ -16,8 +16,8 @@ type fate uint8
 
 const (
 	released fate = iota // nothing was used, but the request was made
-	settled                 // it became what the answer cost
-	undone                  // another limit refused after all
+	settled              // it became what the answer cost
+	undone               // another limit refused after all
 )
 
 // maxUnsettled bounds the endings that wait. While a store fails nobody is

@@ -110,7 +110,9 @@ func TestWaitOfAllLimits(t *testing.T) {
 		{"no money", func(m *Meter) { m.Budget, m.Every = capped(0), period.Duration{N: 30, Unit: period.Second} }, 0, 0, Never},
 		{
 			"money and requests",
-			func(m *Meter) { m.Budget, m.Every, m.RPM = capped(5), period.Duration{N: 30, Unit: period.Second}, capped(1) }, 0, 1700, 58_300,
+			func(m *Meter) {
+				m.Budget, m.Every, m.RPM = capped(5), period.Duration{N: 30, Unit: period.Second}, capped(1)
+			}, 0, 1700, 58_300,
 		},
 		{"debt of a thousand minutes", func(m *Meter) { m.TPM = capped(40) }, 40_030, 1500, 1001*60*second - 1500},
 		{"debt of ten minutes, sliding", func(m *Meter) { m.TPM, m.Sliding = capped(40), true }, 400, 0, 10 * 60 * second},

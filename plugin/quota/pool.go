@@ -11,6 +11,7 @@ import "math"
 // find: min(R − taken, R × time left), or more if what a pool asked for so far
 // makes more probable, see poolView.demand. So a pool that wakes at second 30
 // finds half its reservation under any flood, and what nobody claims is used.
+// Only one request at a time may exceed this, see look.firstOfPool.
 //
 // Inside a pool its keys share what it took and may take by the rule for keys.
 // What a pool took is the sum of its keys' lines; what it borrowed of that, its

@@ -337,6 +337,33 @@ func TestWhatIsGivenBackIsOwnedAgain(t *testing.T) {
 	})
 }
 
+// A new minute is promised whole, also to who was fast in the last one.
+func TestMarksEndWithTheMinute(t *testing.T) {
+	acts := []act{}
+	for _, minute := range []int64{0, 60} {
+		acts = append(
+			acts,
+			act{minute + 30, "ask", other, 600, "ok"},
+			act{minute + 30, "ask", prod, 150, "ok"},
+			act{minute + 30, "ask", prod, 50, "ok"},
+			act{minute + 30, "ask", dev, 200, "ok"},
+		)
+	}
+	play(t, reserve(1000, 400_000, 400_000, 200_000), byTens, acts)
+
+	keys := []act{}
+	for _, minute := range []int64{0, 60} {
+		keys = append(
+			keys,
+			act{minute, "ask", 1, 10, "ok"},
+			act{minute, "ask", 2, 10, "ok"},
+			act{minute, "ask", 3, 270, "ok"}, // more than its share
+			act{minute, "ask", 1, 5, "ok"},   // of its own, though its peers lack theirs
+		)
+	}
+	play(t, tpm(300), nil, keys)
+}
+
 // How the pool stands is told with every verdict.
 func TestVerdictTellsOfThePool(t *testing.T) {
 	terms, l := reserve(1000, 250_000, 750_000), NewLedger(new(Memory), 7)

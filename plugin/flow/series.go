@@ -230,10 +230,6 @@ const (
 	maxSeriesPage = 16 << 10
 	// othersRoom is kept free in each page for the others of each kind.
 	othersRoom = 512
-	// pageTries bounds a swap loop. With w workers at most w-1 swaps can come
-	// between a get and a set, each of which is somebody's progress; 64 tries in a
-	// row lost means that the store is broken, not busy.
-	pageTries = 64
 	// tornPages is how often a page that can't be read is read again before it
 	// counts as foreign.
 	tornPages = 4
@@ -321,7 +317,7 @@ func (t *tableau) keepPending() {
 // writePage adds to page n what is pending for it, all or nothing.
 func (w *Worker) writePage(n int, first int32) bool {
 	t := &w.series
-	for range pageTries {
+	for range quota.MaxTries {
 		cas, fresh, st := w.readPage(n)
 		if st != quota.OK {
 			return false

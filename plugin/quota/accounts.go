@@ -115,7 +115,7 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 	for i, m := range c.Meters {
 		a := &l.asked[i]
 		for try := 0; ; try++ {
-			if try == maxTries {
+			if try == MaxTries {
 				err = ErrConflict
 				break
 			}
@@ -173,7 +173,7 @@ func (l *Ledger) readMeter(now int64) bool {
 	if l.changed || l.failed != nil {
 		return false
 	}
-	if l.tries == maxTries {
+	if l.tries == MaxTries {
 		l.failed = ErrConflict
 		return false
 	}

@@ -63,7 +63,7 @@ func (l *Ledger) begin(t *Terms) {
 // has failed.
 func (l *Ledger) read(now int64) bool {
 	for ; !l.done; l.try++ {
-		if l.try == maxTries {
+		if l.try == MaxTries {
 			l.done, l.err = true, ErrConflict
 			break
 		}

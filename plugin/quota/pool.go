@@ -202,7 +202,10 @@ func (l *look) poolRoom(m *limit, msLeft int64) int64 {
 	if l.apart {
 		kept = m.kept
 	}
-	if m.blocked(left-kept) && kept < l.poolCrumb(m) {
+	if m.blocked(left-kept) && (kept < l.poolCrumb(m) || msLeft <= 1000 && l.total(m.d) == 0) {
+		// In the last second of a minute in which nobody else asked for
+		// anything one request may have it all, or who reserves nothing
+		// would wait for ever with a large one.
 		kept = 0
 	}
 	if pool := int(l.pool); pool < l.count {

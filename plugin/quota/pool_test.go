@@ -132,6 +132,17 @@ func TestPoolOfNoWeightBorrowsOnly(t *testing.T) {
 	play(t, reserveRequests(10, One, 0), byTens, acts)
 }
 
+// A request of who reserves nothing is not locked out by being large.
+func TestLargeRequestOfAPoolOfNoWeight(t *testing.T) {
+	play(t, reserve(1000, One, 0), byTens, []act{
+		{0, "ask", dev, 5000, "tpm caller 0 model 1000 active 0 retry 59"},
+		{59, "ask", dev, 5000, "ok"},
+		{59, "settle", dev, 1200, "used 1200 held 0"},
+		{59, "ask", dev, 5000, "tpm caller 0 model 0 active 1 retry 62"},
+		{120, "ask", dev, 5000, "tpm caller 0 model 1000 active 0 retry 1"},
+	})
+}
+
 func TestSaturationThreshold(t *testing.T) {
 	terms := reserveRequests(10, 900_000, 100_000, 0)
 	terms.Pools.Threshold = One / 2

@@ -177,12 +177,12 @@ func (l *look) ownKey(m *limit, msLeft int64) int64 {
 }
 
 // crumb is what is of no use to who never asked in this minute: less than a request
-// like this one and than the model's requests ever took on average.
+// like this one and than the model's requests took on average ever since.
 func (l *look) crumb(m *limit) int64 {
 	if m.d == requests {
 		return 1
 	}
-	return min(m.want, l.at(atTotalTokens)/max(1, l.at(atTotalRequests)))
+	return max(1, min(m.want, l.at(atTotalTokens)/max(1, l.at(atTotalRequests))))
 }
 
 // keyCrumb is what is of no use to the caller's peers, in thousandths: less than

@@ -52,7 +52,7 @@ func Create(s Store, key string, value []byte) Status {
 
 // Put sets a key that only one worker writes, whatever it holds.
 func Put(s Store, key string, value []byte) Status {
-	for range maxTries {
+	for range MaxTries {
 		st := s.Set(key, value, 0)
 		if st != Mismatch {
 			return st
@@ -68,10 +68,11 @@ func Put(s Store, key string, value []byte) Status {
 	return Mismatch
 }
 
-// maxTries bounds every swap loop. With w workers at most w-1 swaps can come
-// between a get and a set, each of which is somebody's progress; 64 tries in a
-// row lost means that the store is broken, not busy.
-const maxTries = 64
+// MaxTries bounds every swap loop. A swap is lost to somebody's progress, and
+// workers that take turns at the store's lock can lose to the same one until it
+// has nothing left to ask: 64 were lost in a row to bursts of 25 from 8 workers.
+// 1,024 lost means that the store is broken, not busy; they take some 2 ms.
+const MaxTries = 1024
 
 // Memory is a store inside one VM: for hosts without shared data, where every
 // worker then counts for itself, and for tests. The zero value is empty. It is

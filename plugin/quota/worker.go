@@ -279,7 +279,7 @@ func (l *Ledger) sit(now int64) bool {
 func (l *Ledger) beat(now int64) bool {
 	var s seat
 	key := seatKey(l.seat)
-	for range maxTries {
+	for range MaxTries {
 		v, cas, st := l.store.Get(key)
 		if st != OK || !s.decode(v) {
 			return true // nothing readable says otherwise; the next beat tells
@@ -469,7 +469,7 @@ func (l *Ledger) reclaim(h *Hold) {
 
 func (l *Ledger) reclaimFrom(m *Meter, h *Hold) bool {
 	a := &l.one
-	for try := range maxTries {
+	for try := range MaxTries {
 		v, cas, st := l.store.Get(m.key)
 		switch {
 		case st == NotFound:

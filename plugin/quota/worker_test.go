@@ -162,9 +162,53 @@ func TestStoreThatRefuses(t *testing.T) {
 	if _, err := busy.Admit(t0, terms, Claim{Key: 1, Weight: One}); err != ErrConflict {
 		t.Fatalf("%v, want ErrConflict", err)
 	}
-	if busy.Retries != maxTries {
-		t.Fatalf("%d tries, want %d", busy.Retries, maxTries)
+	if busy.Retries != MaxTries {
+		t.Fatalf("%d tries, want %d", busy.Retries, MaxTries)
 	}
+}
+
+// Workers that take turns at a store can make one of them lose for as long as the
+// others have anything to ask. It waits, and is not told that the store is broken.
+func TestSwapsLostToABurst(t *testing.T) {
+	terms := rpm(2000)
+	s := &crowded{terms: terms}
+	s.rival = NewLedger(&s.Memory, 2)
+	l := NewLedger(s, 1)
+	if _, err := s.rival.Admit(t0, terms, Claim{Key: 2, Weight: One}); err != nil {
+		t.Fatal(err)
+	}
+	s.left = 500
+	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One})
+	if err != nil || !v.OK() {
+		t.Fatalf("%v, %v, want to be admitted", v.Reason, err)
+	}
+	if s.left != 0 || l.Retries != 500 {
+		t.Fatalf("%d swaps lost, %d not tried, want 500 and 0", l.Retries, s.left)
+	}
+	s.left = 500
+	if err := l.Release(t0, terms, &v.Hold); err != nil || s.left != 0 {
+		t.Fatalf("%v with %d swaps not tried", err, s.left)
+	}
+}
+
+// crowded lets a rival be admitted between each get of a record and the set.
+type crowded struct {
+	Memory
+	terms *Terms
+	rival *Ledger
+	left  int
+}
+
+func (s *crowded) Get(key string) ([]byte, uint32, Status) {
+	v, cas, st := s.Memory.Get(key)
+	if key == s.terms.Key && s.left > 0 {
+		s.left--
+		v = append([]byte(nil), v...)
+		if _, err := s.rival.Admit(t0, s.terms, Claim{Key: 2, Weight: One}); err != nil {
+			panic(err)
+		}
+	}
+	return v, cas, st
 }
 
 type refusing struct{}

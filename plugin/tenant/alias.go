@@ -82,7 +82,7 @@ func (d *Directory) takeAlias(alias string, hash *[32]byte, op uint32) Outcome {
 	}
 	at := aliasKey(alias)
 	mine := aliasRecord{op: op, taken: d.now, hash: *hash}
-	for range tries {
+	for range quota.MaxTries {
 		var a aliasRecord
 		cas, st := d.readAlias(at, alias, &a)
 		switch st {
@@ -120,7 +120,7 @@ func (d *Directory) takeAlias(alias string, hash *[32]byte, op uint32) Outcome {
 // If it can't be given back it is free for others after graceMS all the same.
 func (d *Directory) freeAlias(alias string, hash *[32]byte, op uint32) {
 	at := aliasKey(alias)
-	for range tries {
+	for range quota.MaxTries {
 		var a aliasRecord
 		cas, st := d.readAlias(at, alias, &a)
 		if st != quota.OK || a.op != op || a.hash != *hash {

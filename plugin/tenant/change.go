@@ -180,7 +180,7 @@ func (d *Directory) write(at, id string, r *row, cas uint32) quota.Status {
 // Failed when it can't tell.
 func (d *Directory) forestall(kind Kind, id string, number int, p place) quota.Status {
 	at := recordKey(kind, id)
-	for range tries {
+	for range quota.MaxTries {
 		var r row
 		cas, st := d.load(at, kind, id, &r)
 		switch st {
@@ -222,7 +222,7 @@ func (d *Directory) Add(s *Subject) Outcome {
 		return got
 	}
 	defer a.end()
-	for try := 0; try < tries && a.again(try); try++ {
+	for try := 0; try < quota.MaxTries && a.again(try); try++ {
 		var old row
 		cas, st := d.load(a.at, a.kind, a.id, &old)
 		switch st {
@@ -262,7 +262,7 @@ func (d *Directory) Change(kind Kind, id string, edit func(*Subject)) (*Subject,
 		return nil, got
 	}
 	defer a.end()
-	for try := 0; try < tries && a.again(try); try++ {
+	for try := 0; try < quota.MaxTries && a.again(try); try++ {
 		r := new(row)
 		cas, st := d.load(a.at, a.kind, a.id, r)
 		switch st {
@@ -311,7 +311,7 @@ func (d *Directory) Remove(kind Kind, id string) Outcome {
 		return got
 	}
 	defer a.end()
-	for range tries {
+	for range quota.MaxTries {
 		var r row
 		cas, st := d.load(a.at, a.kind, a.id, &r)
 		switch st {

@@ -79,7 +79,7 @@ func (d *Directory) Refresh(now int64) {
 // bump adds one to the version and returns it: a number that no other act has.
 func (d *Directory) bump() (op uint32, ok bool) {
 	d.fresh = false
-	for range tries {
+	for range quota.MaxTries {
 		var next [8]byte
 		v, cas, st := d.store.Get(versionKey)
 		switch {
@@ -99,11 +99,6 @@ func (d *Directory) bump() (op uint32, ok bool) {
 	}
 	return 0, false
 }
-
-// tries bounds every swap loop. With w workers at most w-1 swaps can come
-// between a get and a set, each of which is somebody's progress; 64 tries in a
-// row lost means that the store is broken, not busy.
-const tries = 64
 
 // rereads bounds how often a record is read that is torn. Kong's store copies a
 // value after it has given up its lock; a record that stays unreadable is another's.

@@ -130,7 +130,7 @@ func (d *Directory) pages() int { return int(binary.LittleEndian.Uint16(d.buf[at
 // mark notes in the head whether a page has room.
 func (d *Directory) mark(name string, page uint16, room bool) {
 	key := headKey(name)
-	for range tries {
+	for range quota.MaxTries {
 		bits, cas, st := d.head(key)
 		at, bit := bits+int(page/8), byte(1)<<(page%8)
 		if st != quota.OK || int(page) >= d.pages() || d.buf[at]&bit != 0 == room {
@@ -146,7 +146,7 @@ func (d *Directory) mark(name string, page uint16, room bool) {
 // choose returns a page that should have room, a new one if none does.
 func (d *Directory) choose(name string) (uint16, Outcome) {
 	key := headKey(name)
-	for range tries {
+	for range quota.MaxTries {
 		bits, cas, st := d.head(key)
 		if st != quota.OK {
 			return 0, StoreFailed
@@ -179,7 +179,7 @@ func (d *Directory) choose(name string) (uint16, Outcome) {
 // insert names an id in an index.
 func (d *Directory) insert(name, id string, op uint32) (uint16, Outcome) {
 	le := binary.LittleEndian
-	for range tries {
+	for range quota.MaxTries {
 		page, got := d.choose(name)
 		if got != done {
 			return 0, got
@@ -220,7 +220,7 @@ func (d *Directory) insert(name, id string, op uint32) (uint16, Outcome) {
 func (d *Directory) erase(name, id string, p place) {
 	le := binary.LittleEndian
 	key := pageKey(name, p.page)
-	for range tries {
+	for range quota.MaxTries {
 		v, cas, st := d.getPage(pageMagic, key)
 		if st != quota.OK {
 			return

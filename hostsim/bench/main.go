@@ -43,8 +43,9 @@ func main() {
 	duration := flag.Duration("duration", 8*time.Second, "how long each is measured in a round")
 	connections := flag.Int("connections", 16, "connections at once")
 	keys := flag.Int("keys", 100_000, "keys that the second comparison has, ten to a team")
+	peers := flag.Bool("peers", true, "whether to make the first comparison")
 	flag.Parse()
-	if err := run(*rounds, *duration, *connections, *keys); err != nil {
+	if err := run(*rounds, *duration, *connections, *keys, *peers); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -71,7 +72,7 @@ type sample struct {
 	resident int64         // of Envoy, bytes
 }
 
-func run(rounds int, duration time.Duration, connections, keys int) error {
+func run(rounds int, duration time.Duration, connections, keys int, peers bool) error {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -89,17 +90,12 @@ func run(rounds int, duration time.Duration, connections, keys int) error {
 	defer up.Close()
 	upstreams := map[string]string{behind: strings.TrimPrefix(up.BaseURL, "http://")}
 
-	config, err := json.Marshal(object{
-		"model_list": list{object{"model_name": "model", "litellm_params": object{
-			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
-			"tpm": 1_000_000_000, "rpm": 1_000_000_000,
-		}}},
-		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}},
-		"general_settings": object{"master_key": "sk-bench"},
-	})
-	if err != nil {
-		return err
+	if peers {
+		if err := comparePeers(upstreams, folder, rounds, duration, connections); err != nil {
+			return err
+		}
 	}
+
 	// Many keys on a model without a limit of its own: what is compared is the
 	// search for keys and the books of tenants, not the shares of active keys.
 	tenants, err := json.Marshal(object{
@@ -107,6 +103,35 @@ func run(rounds int, duration time.Duration, connections, keys int) error {
 			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
 			"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6,
 		}}},
+		"general_settings": object{"master_key": "sk-bench"},
+	})
+	if err != nil {
+		return err
+	}
+	few, many := &subject{name: "10 keys"}, &subject{name: strconv.Itoa(keys) + " keys"}
+	for _, s := range []*subject{few, many} {
+		if s.envoy, err = envoy.New(envoy.Options{Workers: 1, Upstreams: upstreams, Config: tenants}); err != nil {
+			return err
+		}
+		defer s.envoy.Close()
+	}
+	if err := few.populate(10); err != nil {
+		return err
+	}
+	if err := many.populate(keys); err != nil {
+		return err
+	}
+	return compare([]*subject{few, many}, folder, rounds, duration, connections)
+}
+
+// comparePeers measures Envoy alone, with its local_ratelimit, and with Fairshare.
+func comparePeers(upstreams map[string]string, folder string, rounds int, duration time.Duration, connections int) error {
+	config, err := json.Marshal(object{
+		"model_list": list{object{"model_name": "model", "litellm_params": object{
+			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
+			"tpm": 1_000_000_000, "rpm": 1_000_000_000,
+		}}},
+		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}},
 		"general_settings": object{"master_key": "sk-bench"},
 	})
 	if err != nil {
@@ -127,24 +152,7 @@ func run(rounds int, duration time.Duration, connections, keys int) error {
 		return err
 	}
 	subjects[2].keys = []string{key}
-	if err := compare(subjects, folder, rounds, duration, connections); err != nil {
-		return err
-	}
-
-	few, many := &subject{name: "10 keys"}, &subject{name: strconv.Itoa(keys) + " keys"}
-	for _, s := range []*subject{few, many} {
-		if s.envoy, err = envoy.New(envoy.Options{Workers: 1, Upstreams: upstreams, Config: tenants}); err != nil {
-			return err
-		}
-		defer s.envoy.Close()
-	}
-	if err := few.populate(10); err != nil {
-		return err
-	}
-	if err := many.populate(keys); err != nil {
-		return err
-	}
-	return compare([]*subject{few, many}, folder, rounds, duration, connections)
+	return compare(subjects, folder, rounds, duration, connections)
 }
 
 // populate makes keys, ten to a team, all with a budget and limits that are

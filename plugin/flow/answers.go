@@ -21,7 +21,7 @@ var limitNames = [...]string{
 // what of it is left for this caller, and when the minute is over; then the
 // tenants'.
 func (x *Exchange) setLimits(v *quota.Verdict) {
-	x.told = x.told[:0]
+	x.told.clear()
 	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
 		if !room.Limited {
@@ -32,46 +32,43 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 			limit = x.group.tpm
 		}
 		names := limitNames[3*i : 3*i+3]
-		x.told = append(
-			x.told,
-			[2]string{names[0], limit},
-			[2]string{names[1], strconv.FormatInt(room.Caller, 10)},
-			[2]string{names[2], reset},
-		)
+		x.told.text(names[0], limit)
+		x.told.number(names[1], room.Caller)
+		x.told.text(names[2], reset)
 	}
 	if v.Pool != nil {
 		x.tellPool(v)
 	}
 	x.tellMeters(v)
+	x.told.done()
 }
 
 // tellPool adds what LiteLLM's dynamic_rate_limiter_v3 tells: the model's limits and
 // the caller's priority's part of them.
 func (x *Exchange) tellPool(v *quota.Verdict) {
 	if v.Requests.Limited {
-		x.tellLimit("model_saturation_check", "requests", x.group.terms.RPM, v.Requests.Model)
-		x.tellLimit("priority_model", "requests", v.Pool.Requests, v.Pool.RequestsLeft)
+		x.tellLimit("model_saturation_check", ofRequestsLimit, x.group.terms.RPM, v.Requests.Model)
+		x.tellLimit("priority_model", ofRequestsLimit, v.Pool.Requests, v.Pool.RequestsLeft)
 	}
 	if v.Tokens.Limited {
-		x.tellLimit("model_saturation_check", "tokens", int64(x.group.terms.TPM), v.Tokens.Model)
-		x.tellLimit("priority_model", "tokens", v.Pool.Tokens, v.Pool.TokensLeft)
+		x.tellLimit("model_saturation_check", ofTokensLimit, int64(x.group.terms.TPM), v.Tokens.Model)
+		x.tellLimit("priority_model", ofTokensLimit, v.Pool.Tokens, v.Pool.TokensLeft)
 	}
 	priority := x.caller.priority
 	if priority == "" {
 		priority = "default"
 	}
 	if printable(priority) {
-		x.told = append(x.told, [2]string{"x-litellm-priority", priority})
+		x.told.text("x-litellm-priority", priority)
 	}
-	x.told = append(x.told, [2]string{"x-litellm-rate-limiter-version", "v3"})
+	x.told.text("x-litellm-rate-limiter-version", "v3")
 }
 
-func (x *Exchange) tellLimit(whose, what string, limit, left int64) {
-	x.told = append(
-		x.told,
-		[2]string{"x-ratelimit-" + whose + "-remaining-" + what, strconv.FormatInt(left, 10)},
-		[2]string{"x-ratelimit-" + whose + "-limit-" + what, strconv.FormatInt(limit, 10)},
-	)
+// tellLimit tells one limit of whose in LiteLLM's headers.
+func (x *Exchange) tellLimit(whose string, what limitKind, limit, left int64) {
+	names := x.gateway.worker.limitHeaders(whose)
+	x.told.number(names[what].limit, limit)
+	x.told.number(names[what].remaining, left)
 }
 
 // printable reports whether a header may have this value.
@@ -100,7 +97,10 @@ func seconds(ms int64) int64 { return max(1, (ms+999)/1000) }
 
 // overLimit is the 429 of the documents: "Key=… over available TPM=…", or with
 // pools LiteLLM's of those.
-func (x *Exchange) overLimit(v *quota.Verdict) Decision {
+func (x *Exchange) overLimit(now int64, v *quota.Verdict) Decision {
+	if v.By >= 0 {
+		return x.overMeter(now, v)
+	}
 	what, room, metric := "TPM", &v.Tokens, RefusedTokens
 	if v.Reason == quota.OverRequests {
 		what, room, metric = "RPM", &v.Requests, RefusedRequests
@@ -121,12 +121,11 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 		message = "Key=" + x.caller.key.ID + " over available " + what + "=" + strconv.FormatInt(room.Caller, 10) +
 			". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	}
-	x.headers = append(x.headers, x.told...)
+	x.headers = append(x.headers, x.told.headers...)
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {
 		e = llm.ErrorBody{Message: message, Type: "throttling_error", Code: 429}
 	}
-	x.tell(0, 0, true)
 	return x.refuse(429, e, metric)
 }
 

@@ -11,7 +11,8 @@ import (
 type caller struct {
 	key, user, team, member *tenant.Subject // user, team and member may be nil
 	budgets                 [3]*tenant.Subject
-	until                   int64 // ms; a budget's temporary increase ends then
+	until                   int64  // ms; a budget's temporary increase ends then
+	serial                  uint64 // no other caller of the worker has it
 	priority                string
 
 	// meters can refuse, tallied only count. The key's comes first in either.
@@ -90,7 +91,8 @@ func (g *Gateway) attach(c *caller) quota.Status {
 // build makes the caller's meters.
 func (g *Gateway) build(now int64, c *caller) {
 	k := c.key
-	c.priority = k.Priority
+	g.worker.callers++
+	c.serial, c.priority = g.worker.callers, k.Priority
 	if c.team != nil && c.team.Priority != "" {
 		c.priority = c.team.Priority // LiteLLM: the team's wins (dynamic_rate_limiter_v3.py)
 	}

@@ -57,30 +57,41 @@ func (x *Exchange) budgeted() bool {
 // A descriptor is what LiteLLM calls whom a limit is for
 // (parallel_request_limiter_v3.py).
 func (m *metered) descriptor() (name, value string) {
+	name = m.descriptorName()
 	if m.subject == nil {
-		return "proxy", "proxy"
+		return name, "proxy"
 	}
-	name, value = "api_key", m.subject.ID
-	switch m.subject.Kind {
-	case tenant.User:
-		name = "user"
-	case tenant.Team:
-		name = "team"
-	case tenant.Member:
-		name, value = "team_member", m.subject.TeamID+":"+m.subject.UserID
-	case tenant.Customer:
-		name = "end_user"
+	value = m.subject.ID
+	if m.subject.Kind == tenant.Member {
+		value = m.subject.TeamID + ":" + m.subject.UserID
 	}
 	if m.model != "" {
 		value += ":" + m.model
-		switch name = "model_per_key"; m.subject.Kind {
-		case tenant.User:
-			name = "model_per_user"
-		case tenant.Team:
-			name = "model_per_team"
-		}
 	}
 	return name, value
+}
+
+func (m *metered) descriptorName() string {
+	if m.subject == nil {
+		return "proxy"
+	}
+	switch k := m.subject.Kind; {
+	case k == tenant.User && m.model != "":
+		return "model_per_user"
+	case k == tenant.Team && m.model != "":
+		return "model_per_team"
+	case m.model != "":
+		return "model_per_key"
+	case k == tenant.User:
+		return "user"
+	case k == tenant.Team:
+		return "team"
+	case k == tenant.Member:
+		return "team_member"
+	case k == tenant.Customer:
+		return "end_user"
+	}
+	return "api_key"
 }
 
 // overMeter is the refusal of a tenant's limit.
@@ -105,14 +116,13 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	}
 	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
 	x.forbidRetry(v.RetryMS)
-	x.headers = append(x.headers, x.told...)
+	x.headers = append(x.headers, x.told.headers...)
 	message := "Rate limit exceeded for " + name + ": " + value + ". Limit type: " + kind + ". Current limit: " + strconv.FormatInt(limit, 10) +
 		", Remaining: " + strconv.FormatInt(left, 10) + ". Limit resets at: " + resets
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {
 		e = llm.ErrorBody{Message: message, Type: "throttling_error", Code: 429}
 	}
-	x.tell(0, 0, true)
 	return x.refuse(429, e, metric)
 }
 
@@ -129,7 +139,6 @@ func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
 		e.Code = x.gateway.policy.BudgetStatus
 	}
 	x.headers = append(x.headers[:0], [2]string{"x-should-retry", "false"})
-	x.tell(0, 0, true)
 	return x.refuse(e.Code, e, RefusedBudget)
 }
 
@@ -190,30 +199,23 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 	soft := int64(0)
 	for i, s := range v.Meters {
 		m := x.metered[i]
-		name, _ := m.descriptor()
-		for _, l := range [...]struct {
-			what string
-			quota.Cap
-			left int64
-		}{{"requests", m.RPM, s.Requests}, {"tokens", m.TPM, s.Tokens}, {"max_parallel_requests", m.Parallel, s.Parallel}} {
-			if l.Limited {
-				x.told = append(
-					x.told,
-					[2]string{"x-ratelimit-" + name + "-limit-" + l.what, strconv.FormatInt(l.Max, 10)},
-					[2]string{"x-ratelimit-" + name + "-remaining-" + l.what, strconv.FormatInt(l.left, 10)},
-				)
-			}
+		name := m.descriptorName()
+		if m.RPM.Limited {
+			x.tellLimit(name, ofRequestsLimit, m.RPM.Max, s.Requests)
+		}
+		if m.TPM.Limited {
+			x.tellLimit(name, ofTokensLimit, m.TPM.Max, s.Tokens)
+		}
+		if m.Parallel.Limited {
+			x.tellLimit(name, ofParallelLimit, m.Parallel.Max, s.Parallel)
 		}
 		if s.OverSoft {
 			soft = 1
-			x.told = append(x.told, [2]string{"x-fairshare-soft-budget-exceeded", name})
+			x.told.text("x-fairshare-soft-budget-exceeded", name)
 		}
 		if m.subject == x.caller.key && m.model == "" && m.Budget.Limited {
-			x.told = append(
-				x.told,
-				[2]string{"x-litellm-key-spend", s.Spent.String()},
-				[2]string{"x-litellm-key-max-budget", unit.PicoUSD(m.Budget.Max).String()},
-			)
+			x.told.money("x-litellm-key-spend", s.Spent)
+			x.told.money("x-litellm-key-max-budget", unit.PicoUSD(m.Budget.Max))
 		}
 	}
 	if v.OK() {

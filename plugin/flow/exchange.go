@@ -48,7 +48,7 @@ type Exchange struct {
 	endUser  string
 	customer metered // the end user's, if anything is known of him
 
-	told [][2]string // limits and money, for the answer
+	told telling // limits and money, for the answer
 
 	present  [numCredentials]bool // credential headers that the client sent
 	encoding bool                 // the client sent accept-encoding
@@ -276,20 +276,16 @@ func (x *Exchange) unservable() *Decision {
 // refused tells of the limits, and refuses if one of them did.
 func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 	x.setLimits(v)
-	var d Decision
-	switch {
-	case v.OK():
-		x.gateway.worker.count(Admitted, 1)
-		if x.chosen.price == nil {
-			x.gateway.worker.count(UnpricedRequests, 1)
-		}
-		return nil
-	case v.By >= 0:
-		d = x.overMeter(now, v)
-	default:
-		d = x.overLimit(v)
+	x.tell(now)
+	if !v.OK() {
+		d := x.overLimit(now, v)
+		return &d
 	}
-	return &d
+	x.gateway.worker.count(Admitted, 1)
+	if x.chosen.price == nil {
+		x.gateway.worker.count(UnpricedRequests, 1)
+	}
+	return nil
 }
 
 // mock answers by itself, as LiteLLM's mock_response does: admitted, charged
@@ -309,7 +305,7 @@ func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
 	}
 	x.book(now, &u, &s)
 	w.serial++
-	x.headers = append(x.headers[:0], x.told...)
+	x.headers = append(x.headers[:0], x.told.headers...)
 	if x.chosen.price != nil {
 		x.headers = append(x.headers, [2]string{"x-litellm-response-cost", s.Cost.String()})
 	}
@@ -352,7 +348,7 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 	for _, name := range a.foreign {
 		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 	}
-	for _, l := range x.told {
+	for _, l := range x.told.headers {
 		x.edits = append(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
 	}
 	if a.status < 200 || a.status > 299 || end {
@@ -426,7 +422,8 @@ func (x *Exchange) Done(now int64) {
 	if len(w.free) >= maxFree || cap(x.body) > maxScratch {
 		return
 	}
-	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0], told: x.told[:0]}
+	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0], told: x.told}
+	x.told.clear()
 	w.free = append(w.free, x)
 }
 
@@ -477,8 +474,8 @@ func (x *Exchange) release(now int64) {
 	}
 }
 
-// book counts what an answer cost: in the metrics, on the meters that limit
-// nothing, and for the leader.
+// book counts what an answer cost: in the metrics and on the meters that limit
+// nothing.
 func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
 	w := x.gateway.worker
 	w.count(PromptTokens, int64(u.Prompt))
@@ -499,7 +496,6 @@ func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
 		w.ledger.Tally(now, m.Meter, s)
 	}
 	x.record(u, s)
-	x.tell(u.Prompt, u.Completion, false)
 }
 
 // Ended is an exchange that is over: no event on it does anything.

@@ -587,7 +587,7 @@ func TestMetricsAreBounded(t *testing.T) {
 		t.Parallel()
 		g := pricedGateway(t, newProcess(1), 1<<40, metricsConfig)
 		for i := range 2500 {
-			o := occasion{caller: &caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, status: 429, why: RefusedTokens}
+			o := occasion{&caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, place{serial: uint64(i + 1), status: 429, why: RefusedTokens}}
 			d := g.worker.delta(&o)
 			d.failures[0]++
 			if i >= 2400 {

@@ -7,44 +7,52 @@ import (
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
-	"fairshare/plugin/unit"
 )
 
-// Workers tell the leader what happened by events on the shared queue. Events
-// are news: the books are the truth, and a lost event costs a line of a
-// report. To spare a host call and a wake-up for each request, a worker
-// collects its events and sends them with its tick or when they are many.
+// Workers tell the leader by the shared queue whose the lines of the books are.
+// That is news: the books are the truth, and what is lost costs a report a name,
+// until it is told again. To spare a host call and a wake-up for each request, a
+// worker collects it and sends it with its tick or when it is much.
 //
-// Message: events of  key hash 32 | group 2 | refused 1 | alias length 1 |
-// prompt 8 | completion 8 | alias.
+// Message: several of  key hash 32 | alias length 1 | alias.
 const (
-	eventSize  = 32 + 2 + 1 + 1 + 8 + 8
+	eventSize  = 32 + 1
 	maxAlias   = 64
 	batchBytes = 4 << 10
+	// retellMS is how long a key that was told is not told again.
+	retellMS = 2000
 )
 
-type events struct{ batch []byte }
+type events struct {
+	batch []byte
+	told  [256]told // the last ones, by the line of their keys
+}
 
-// tell reports an admitted and settled, or a refused, request to the leader.
-func (x *Exchange) tell(prompt, completion unit.Tokens, refused bool) {
-	w, le := x.gateway.worker, binary.LittleEndian
-	alias := x.caller.key.Alias
+type told struct {
+	serial uint64 // of the caller
+	at     int64  // ms since 1970
+}
+
+// tell lets the leader know whose key asks, if its line is of interest to anybody.
+func (x *Exchange) tell(now int64) {
+	e, c := &x.gateway.worker.events, x.caller
+	if t := &x.group.terms; !t.LimitTPM && !t.LimitRPM {
+		return
+	}
+	last := &e.told[byte(c.key.Line)]
+	if age := now - last.at; last.serial == c.serial && age >= 0 && age < retellMS {
+		return
+	}
+	*last = told{c.serial, now}
+	alias := c.key.Alias
 	if len(alias) > maxAlias {
 		alias = alias[:maxAlias]
 	}
-	b := w.events.batch
-	b = append(b, x.caller.key.Hash[:]...)
-	b = le.AppendUint16(b, uint16(x.gateway.index[x.group.model.Name]))
-	no := byte(0)
-	if refused {
-		no = 1
-	}
-	b = append(b, no, byte(len(alias)))
-	b = le.AppendUint64(b, uint64(prompt))
-	b = le.AppendUint64(b, uint64(completion))
-	w.events.batch = append(b, alias...)
-	if len(w.events.batch) >= batchBytes {
-		w.flush()
+	e.batch = append(e.batch, c.key.Hash[:]...)
+	e.batch = append(e.batch, byte(len(alias)))
+	e.batch = append(e.batch, alias...)
+	if len(e.batch) >= batchBytes {
+		x.gateway.worker.flush()
 	}
 }
 
@@ -87,7 +95,7 @@ func (w *Worker) drain() {
 			return
 		}
 		for len(m) >= eventSize {
-			n := int(m[35])
+			n := int(m[32])
 			if len(m) < eventSize+n {
 				break
 			}

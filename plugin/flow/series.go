@@ -102,7 +102,14 @@ const ofWhom labels = 1<<byKeyAlias | 1<<byProvider | 1<<byEndUser | 1<<byKey | 
 // are counted together; the zero occasion stands for all that there was no room
 // to tell apart.
 type occasion struct {
-	caller   *caller
+	caller *caller
+	place
+}
+
+// A place is an occasion without the caller itself, which what is counted must
+// not keep in memory.
+type place struct {
+	serial   uint64          // the caller's
 	group    *group          // nil if there is none of the name that the client gave
 	target   *target         // nil if the request went to none
 	customer *tenant.Subject // nil for an end user without a record
@@ -116,10 +123,18 @@ type occasion struct {
 
 // A delta is what happened on an occasion and is not in a page yet.
 type delta struct {
-	occasion
+	place
+	names    [numSeriesKinds]seriesName
 	answers  [numAmounts]int64
 	requests [1]int64
 	failures [1]int64
+}
+
+// A seriesName says where the name of a series lies in a tableau's names, and in
+// which page the series. An empty one is none.
+type seriesName struct {
+	from, to int32
+	page     int32
 }
 
 // amounts are those for a series of that kind, nil if there is nothing to add.
@@ -141,13 +156,13 @@ const maxDeltas = 512
 
 // A tableau is what a worker counted and has not written yet.
 type tableau struct {
-	at     map[occasion]int32 // of deltas
+	at     map[place]int32 // of deltas
 	deltas []delta
+	names  []byte              // of the deltas' series, in their order
 	turn   int                 // the page to begin with
 	keys   [seriesPages]string // of the pages, made when first needed
 
 	// Scratch of writeSeries.
-	names   []byte
 	pending []pendingSeries
 	page    []byte
 }
@@ -188,10 +203,10 @@ func plus(n, more int64) int64 { return int64(unit.Tokens(n).Plus(unit.Tokens(ma
 
 func (x *Exchange) occasion(status int) occasion {
 	g := x.gateway
-	o := occasion{
-		caller: x.caller, group: x.group, status: int32(min(max(status, 0), 999)), route: x.route,
+	o := occasion{x.caller, place{
+		serial: x.caller.serial, group: x.group, status: int32(min(max(status, 0), 999)), route: x.route,
 		master: x.caller.key == g.master, named: x.ask.Model != "", short: x.path == upstreamPaths[x.route],
-	}
+	}}
 	if s := x.customer.subject; s != nil {
 		// Whoever calls names end users: only those that the operator made
 		// have their own series.
@@ -205,20 +220,39 @@ func (x *Exchange) occasion(status int) occasion {
 // delta gives the delta of an occasion. It is valid until the next call.
 func (w *Worker) delta(o *occasion) *delta {
 	t := &w.series
-	i, ok := t.at[*o]
+	i, ok := t.at[o.place]
 	if !ok && len(t.deltas) >= maxDeltas {
 		*o = occasion{}
-		i, ok = t.at[*o]
+		i, ok = t.at[o.place]
 	}
 	if !ok {
 		if t.at == nil {
-			t.at = make(map[occasion]int32)
+			t.at = make(map[place]int32)
 		}
 		i = int32(len(t.deltas))
-		t.at[*o] = i
-		t.deltas = append(t.deltas, delta{occasion: *o})
+		t.at[o.place] = i
+		t.deltas = append(t.deltas, delta{place: o.place})
+		d := &t.deltas[i]
+		for k := range numSeriesKinds {
+			if o.counts(k) {
+				from := len(t.names)
+				t.names = o.appendName(t.names, k)
+				d.names[k] = seriesName{int32(from), int32(len(t.names)), int32(quota.Checksum(t.names[from:]) % seriesPages)}
+			}
+		}
 	}
 	return &t.deltas[i]
+}
+
+// counts reports whether what happens on the occasion is of that kind.
+func (o *occasion) counts(k seriesKind) bool {
+	switch k {
+	case ofAnswers:
+		return o.caller == nil || o.status == 200
+	case ofFailures:
+		return o.caller == nil || o.status != 200
+	}
+	return true
 }
 
 const (
@@ -235,7 +269,7 @@ const (
 	tornPages = 4
 	// tickBytes is how much of pages one tick writes before it leaves the rest to
 	// the next: with all pages full, that is all of them in two seconds.
-	tickBytes = 128 << 10
+	tickBytes = 64 << 10
 )
 
 // seriesKey is where page n lies.
@@ -248,10 +282,9 @@ func (t *tableau) seriesKey(n int) string {
 
 // pendingSeries is a series to which a delta is to be added.
 type pendingSeries struct {
-	delta    int32
-	next     int32 // of the same page, or -1
-	from, to int32 // its name, in names
-	kind     seriesKind
+	delta int32
+	next  int32 // of the same page, or -1
+	kind  seriesKind
 }
 
 // writeSeries adds the deltas to the pages. What can't be added now stays for
@@ -261,7 +294,7 @@ func (w *Worker) writeSeries() {
 	if len(t.deltas) == 0 {
 		return
 	}
-	t.names, t.pending = t.names[:0], t.pending[:0]
+	t.pending = t.pending[:0]
 	var first [seriesPages]int32
 	for n := range first {
 		first[n] = -1
@@ -272,13 +305,9 @@ func (w *Worker) writeSeries() {
 			if d.amounts(k) == nil {
 				continue
 			}
-			p := pendingSeries{delta: int32(i), kind: k, from: int32(len(t.names))}
-			t.names = d.appendName(t.names, k)
-			p.to = int32(len(t.names))
-			n := quota.Checksum(t.names[p.from:]) % seriesPages
-			p.next = first[n]
-			first[n] = int32(len(t.pending))
-			t.pending = append(t.pending, p)
+			n := d.names[k].page
+			t.pending = append(t.pending, pendingSeries{int32(i), first[n], k})
+			first[n] = int32(len(t.pending)) - 1
 		}
 	}
 	written := 0
@@ -301,17 +330,22 @@ func (w *Worker) writeSeries() {
 // keepPending forgets the deltas that are in pages.
 func (t *tableau) keepPending() {
 	clear(t.at)
-	rest := t.deltas[:0]
+	rest, end := t.deltas[:0], 0
 	for i := range t.deltas {
 		d := &t.deltas[i]
 		if d.amounts(ofAnswers) == nil && d.amounts(ofRequests) == nil && d.amounts(ofFailures) == nil {
 			continue
 		}
-		t.at[d.occasion] = int32(len(rest))
+		t.at[d.place] = int32(len(rest))
+		for k := range d.names {
+			if n := &d.names[k]; n.to > 0 {
+				end += copy(t.names[end:], t.names[n.from:n.to])
+				n.from, n.to = int32(end)-(n.to-n.from), int32(end)
+			}
+		}
 		rest = append(rest, *d)
 	}
-	clear(t.deltas[len(rest):]) // so that no caller is kept for them
-	t.deltas = rest
+	t.deltas, t.names = rest, t.names[:end]
 }
 
 // writePage adds to page n what is pending for it, all or nothing.
@@ -324,7 +358,9 @@ func (w *Worker) writePage(n int, first int32) bool {
 		}
 		for i := first; i >= 0; i = t.pending[i].next {
 			p := &t.pending[i]
-			t.page = addSeries(t.page, t.names[p.from:p.to], t.deltas[p.delta].amounts(p.kind))
+			d := &t.deltas[p.delta]
+			name := &d.names[p.kind]
+			t.page = addSeries(t.page, t.names[name.from:name.to], d.amounts(p.kind))
 		}
 		sealPage(t.page)
 		if fresh {

@@ -21,7 +21,7 @@ var wide = strings.Repeat("x", 250)
 // fillSeries counts an answer of each of n keys.
 func fillSeries(w *Worker, n int, label string) {
 	for i := range n {
-		o := occasion{caller: &caller{key: &tenant.Subject{ID: strconv.Itoa(i), Alias: label, TeamID: label, UserID: label}}, status: 200}
+		o := occasion{&caller{key: &tenant.Subject{ID: strconv.Itoa(i), Alias: label, TeamID: label, UserID: label}}, place{serial: uint64(i + 1), status: 200}}
 		d := w.delta(&o)
 		d.answers[answered]++
 		d.answers[spent] += int64(i)
@@ -139,12 +139,13 @@ func TestHammerSeries(t *testing.T) {
 		}
 		callers := make([]*caller, 1+rng.IntN(40))
 		for i := range callers {
-			callers[i] = &caller{key: &tenant.Subject{ID: strconv.Itoa(i % 30), Alias: "k"}} // some are one and the same
+			callers[i] = &caller{key: &tenant.Subject{ID: strconv.Itoa(i % 30), Alias: "k"}, serial: uint64(i)} // some are one and the same
 		}
 		var want [numAmounts + 2]int64
 		for range rng.IntN(400) {
 			w := c.workers[rng.IntN(len(c.workers))]
-			o := occasion{caller: callers[rng.IntN(len(callers))], status: 200}
+			who := callers[rng.IntN(len(callers))]
+			o := occasion{who, place{serial: who.serial, status: 200}}
 			if rng.IntN(3) == 0 {
 				o.status, o.why = 429, RefusedTokens
 			}
@@ -194,7 +195,7 @@ func TestSeriesWaitForTheStore(t *testing.T) {
 	w := NewWorker(h, 1<<40)
 	count := func(from, to int) {
 		for i := from; i < to; i++ {
-			o := occasion{caller: &caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, status: 429}
+			o := occasion{&caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, place{serial: uint64(i + 1), status: 429}}
 			w.delta(&o).requests[0]++
 		}
 	}
@@ -271,7 +272,7 @@ func TestSeriesAreWrittenInTurn(t *testing.T) {
 	w := NewWorker(p, 1<<40)
 	fillSeries(w, 2_500, wide)
 	for i := range 500 {
-		o := occasion{caller: &caller{key: &tenant.Subject{ID: strconv.Itoa(i), Alias: wide, TeamID: wide, UserID: wide}}, status: 200}
+		o := occasion{&caller{key: &tenant.Subject{ID: strconv.Itoa(i), Alias: wide, TeamID: wide, UserID: wide}}, place{serial: uint64(i + 1), status: 200}}
 		w.delta(&o).requests[0]++
 	}
 	ticks := 0
@@ -347,8 +348,8 @@ func TestSeriesHaveNames(t *testing.T) {
 	}
 	p := newProcess(1)
 	w := NewWorker(p, 1<<40)
-	for _, alias := range []string{"a\xff", "a\xfe", "a\uFFFD", wide + "123456", wide + "12345678", wide + "1234é"} {
-		o := occasion{caller: &caller{key: &tenant.Subject{ID: "k", Alias: alias}}, status: 200}
+	for i, alias := range []string{"a\xff", "a\xfe", "a\uFFFD", wide + "123456", wide + "12345678", wide + "1234é"} {
+		o := occasion{&caller{key: &tenant.Subject{ID: "k", Alias: alias}}, place{serial: uint64(i + 1), status: 200}}
 		w.delta(&o).requests[0]++
 	}
 	w.writeSeries()
@@ -359,7 +360,7 @@ func TestSeriesHaveNames(t *testing.T) {
 
 // nameOf is that of a series of a key's requests.
 func nameOf(key string) []byte {
-	o := occasion{caller: &caller{key: &tenant.Subject{ID: key}}, status: 200}
+	o := occasion{&caller{key: &tenant.Subject{ID: key}}, place{status: 200}}
 	return o.appendName(nil, ofRequests)
 }
 

@@ -26,9 +26,12 @@ type Worker struct {
 	events events
 	report report
 	resets resets
+	limits map[string]*[numLimitKinds]limitHeader
 	series tableau
 	free   []*Exchange
 	serial uint64 // of the answers that this worker made itself
+
+	callers uint64 // how many were built
 }
 
 // NewWorker returns the worker of a VM. instance must be random: it tells the

@@ -405,32 +405,41 @@ const (
 // encode writes the record of the meter id to dst's memory.
 func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 	le := binary.LittleEndian
-	dst = le.AppendUint32(dst[:0], meterMagic)
-	dst = le.AppendUint32(dst, 0)
-	dst = le.AppendUint64(dst, stamp)
-	dst = append(dst, id[:]...)
-	dst = append(dst, 0, 0, 0, 0, 0, 0, 0)
+	if cap(dst) < meterSize {
+		dst = make([]byte, meterSize)
+	}
+	dst = dst[:meterSize]
+	le.PutUint64(dst, meterMagic)
+	le.PutUint64(dst[8:], stamp)
+	clear(dst[copy(dst[16:], id[:])+16 : 40])
+	v, next := dst[40:], 0
 	for i := range b.minutes {
 		m := &b.minutes[i]
-		dst = append8(dst, m.minute, m.requests, m.used, m.held)
-		dst = le.AppendUint64(dst, uint64(m.debt))
+		put8(v, next, m.minute)
+		put8(v, next+1, m.requests)
+		put8(v, next+2, m.used)
+		put8(v, next+3, m.held)
+		put8(v, next+4, m.debt)
+		next += 5
 	}
 	for i := range b.periods {
 		p := &b.periods[i]
-		dst = append8(dst, p.start, p.end, p.spent, p.held)
+		put8(v, next, p.start)
+		put8(v, next+1, p.end)
+		put8(v, next+2, p.spent)
+		put8(v, next+3, p.held)
+		next += 4
 	}
-	dst = append8(dst, b.rule, b.slots, b.requests, b.tokens)
-	dst = le.AppendUint64(dst, uint64(b.spent))
-	return le.AppendUint64(dst, stamp)
+	put8(v, next, b.rule)
+	put8(v, next+1, b.slots)
+	put8(v, next+2, b.requests)
+	put8(v, next+3, b.tokens)
+	put8(v, next+4, b.spent)
+	le.PutUint64(dst[meterSize-8:], stamp)
+	return dst
 }
 
-func append8(dst []byte, a, b, c, d int64) []byte {
-	le := binary.LittleEndian
-	dst = le.AppendUint64(dst, uint64(a))
-	dst = le.AppendUint64(dst, uint64(b))
-	dst = le.AppendUint64(dst, uint64(c))
-	return le.AppendUint64(dst, uint64(d))
-}
+func put8(v []byte, i int, n int64) { binary.LittleEndian.PutUint64(v[8*i:], uint64(n)) }
 
 // decode reads a record of the meter id. It reports false for a torn one, a
 // foreign one and another meter's.

@@ -62,30 +62,31 @@ func (g *Gateway) caller(now int64, key *tenant.Subject) (*caller, quota.Status)
 // attach finds what belongs to the caller's key. A user or a team that the key
 // names and nobody made limits nothing, and is counted all the same.
 func (g *Gateway) attach(c *caller) quota.Status {
-	st := quota.OK
-	find := func(kind tenant.Kind, id string) *tenant.Subject {
-		s, got := g.tenants.Find(kind, id)
-		if got == quota.Failed {
-			st = got
-		}
-		return s
-	}
-	k := c.key
+	k, ok := c.key, true
 	if k.UserID != "" {
-		c.user = find(tenant.User, k.UserID)
+		c.user, ok = g.find(tenant.User, k.UserID)
 	}
-	if k.TeamID != "" {
-		c.team = find(tenant.Team, k.TeamID)
-		if k.UserID != "" {
-			c.member = find(tenant.Member, tenant.MemberID(k.TeamID, k.UserID))
+	if ok && k.TeamID != "" {
+		c.team, ok = g.find(tenant.Team, k.TeamID)
+		if ok && k.UserID != "" {
+			c.member, ok = g.find(tenant.Member, tenant.MemberID(k.TeamID, k.UserID))
 		}
 	}
 	for i, s := range [...]*tenant.Subject{c.key, c.user, c.member} {
-		if s != nil && s.BudgetID != "" {
-			c.budgets[i] = find(tenant.Budget, s.BudgetID)
+		if ok && s != nil && s.BudgetID != "" {
+			c.budgets[i], ok = g.find(tenant.Budget, s.BudgetID)
 		}
 	}
-	return st
+	if !ok {
+		return quota.Failed
+	}
+	return quota.OK
+}
+
+// find gives a subject, nil if there is none, and false if the store fails.
+func (g *Gateway) find(kind tenant.Kind, id string) (s *tenant.Subject, ok bool) {
+	s, st := g.tenants.Find(kind, id)
+	return s, st != quota.Failed
 }
 
 // build makes the caller's meters.

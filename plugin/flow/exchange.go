@@ -237,11 +237,13 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	if x.chosen.IsMock {
 		return x.mock(now, claim)
 	}
-	v, err := g.worker.ledger.Admit(now, &x.group.terms, claim)
+	v := &g.worker.verdict
+	var err error
+	*v, err = g.worker.ledger.Admit(now, &x.group.terms, claim)
 	if err != nil {
 		return x.fail(admissionFailure(err))
 	}
-	if d := x.refused(now, &v); d != nil {
+	if d := x.refused(now, v); d != nil {
 		return *d
 	}
 	x.hold = v.Hold
@@ -296,11 +298,13 @@ func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
 		u = llm.MockEmbeddingUsage
 	}
 	s := x.spent(&u)
-	v, err := w.ledger.AdmitPaid(now, &x.group.terms, claim, s)
+	v := &w.verdict
+	var err error
+	*v, err = w.ledger.AdmitPaid(now, &x.group.terms, claim, s)
 	if err != nil {
 		return x.fail(admissionFailure(err))
 	}
-	if d := x.refused(now, &v); d != nil {
+	if d := x.refused(now, v); d != nil {
 		return *d
 	}
 	x.book(now, &u, &s)

@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"fairshare/plugin/period"
 	"fairshare/plugin/quota"
@@ -215,7 +214,6 @@ func (r *row) decode(v []byte, kind Kind, id string) bool {
 	begin := int(le.Uint16(v[atText:]))
 	in := reader{meta: v[atFields:begin]}
 	// All strings lie in one. A key's ID is written out in it, once and for all.
-	var text strings.Builder
 	if kind == Key {
 		if len(id) != len(r.Hash) {
 			return false
@@ -224,10 +222,8 @@ func (r *row) decode(v []byte, kind Kind, id string) bool {
 		r.Line = quota.KeyID(&r.Hash)
 		var token [64]byte
 		putToken(&token, r.Hash[:])
-		text.Grow(len(token) + len(v) - begin - len(id))
-		text.Write(token[:])
-		text.Write(v[begin+len(id):])
-		in.text = text.String()
+		var most [512]byte // of most records
+		in.text = string(append(append(most[:0], token[:]...), v[begin+len(id):]...))
 		r.ID = in.cut(len(token))
 	} else {
 		in.text = string(v[begin:])

@@ -18,6 +18,7 @@ type caller struct {
 	// meters can refuse, tallied only count. The key's comes first in either.
 	meters  []metered
 	tallied []*quota.Meter
+	own     []quota.Meter // what those are made of
 	// models are the meters of the key, the user and the team for single models.
 	models []metered
 }
@@ -97,6 +98,7 @@ func (g *Gateway) build(now int64, c *caller) {
 	if c.team != nil && c.team.Priority != "" {
 		c.priority = c.team.Priority // LiteLLM: the team's wins (dynamic_rate_limiter_v3.py)
 	}
+	c.room(k)
 	c.add(g.meter(now, c, k, tenant.Effective(k, c.budgets[0]), ""))
 	if k.UserID != "" {
 		s, limits := c.user, tenant.Limits{}
@@ -171,8 +173,25 @@ func (g *Gateway) memberLimits(c *caller) tenant.Limits {
 	return tenant.Effective(&tenant.Subject{Limits: own}, &tenant.Subject{Limits: c.team.Members})
 }
 
+// room makes room for the meters of the key and of those that it names.
+func (c *caller) room(k *tenant.Subject) {
+	n := 1
+	for _, id := range [...]string{k.UserID, k.TeamID} {
+		if id != "" {
+			n++
+		}
+	}
+	if n == 3 {
+		n++ // the user is a member of the team
+	}
+	c.own = make([]quota.Meter, 0, n)
+}
+
 func (c *caller) add(m metered) {
 	if m.Limits() {
+		if c.meters == nil {
+			c.meters = make([]metered, 0, cap(c.own))
+		}
 		c.meters = append(c.meters, m)
 	} else {
 		c.tallied = append(c.tallied, m.Meter)
@@ -182,7 +201,19 @@ func (c *caller) add(m metered) {
 // meter makes the meter of a subject with these limits; model is empty for all
 // models.
 func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits, model string) metered {
-	m := quota.NewMeter(scopes[s.Kind], s.ID, model)
+	var m *quota.Meter
+	if c != nil && model == "" {
+		n := len(c.own)
+		c.own = c.own[:n+1]
+		m = &c.own[n]
+	} else {
+		m = new(quota.Meter)
+	}
+	if s.Kind == tenant.Key && model == "" {
+		m.NameKey(&s.Hash)
+	} else {
+		m.Name(scopes[s.Kind], s.ID, model)
+	}
 	m.RPM, m.TPM, m.Parallel, m.Budget, m.Soft = l.RPM, l.TPM, l.Parallel, l.Budget, l.Soft
 	m.Every, m.Anchor, m.Calendar = l.Duration, s.Created, &g.policy.Calendar
 	m.Sliding = g.policy.SlidingWindow

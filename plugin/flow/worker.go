@@ -32,7 +32,7 @@ type Worker struct {
 	// verdict is that of the admission under way: a value that is passed on by its
 	// address TinyGo would put on the heap each time.
 	verdict quota.Verdict
-	serial uint64 // of the answers that this worker made itself
+	serial  uint64 // of the answers that this worker made itself
 
 	callers uint64 // how many were built
 }

@@ -51,7 +51,14 @@ type Meter struct {
 // NewMeter returns the meter of a subject without any limit. model is empty for
 // a meter of all models.
 func NewMeter(scope Scope, subject, model string) *Meter {
-	m := &Meter{}
+	m := new(Meter)
+	m.Name(scope, subject, model)
+	return m
+}
+
+// Name makes an empty meter that of a subject. model is empty for a meter of all
+// models.
+func (m *Meter) Name(scope Scope, subject, model string) {
 	m.ID[0] = byte(scope)
 	text := subject
 	if model != "" {
@@ -69,7 +76,14 @@ func NewMeter(scope Scope, subject, model string) *Meter {
 		binary.LittleEndian.PutUint64(m.ID[9:], again(text))
 	}
 	m.key = meterKey(&m.ID)
-	return m
+}
+
+// NameKey makes an empty meter that of a virtual key and all models. hash is the
+// key's sha256.
+func (m *Meter) NameKey(hash *[32]byte) {
+	m.ID[0] = byte(ForKey)
+	copy(m.ID[1:], hash[:])
+	m.key = meterKey(&m.ID)
 }
 
 // again is another hash than groupID (FNV-1a with another offset and prime), so
@@ -83,7 +97,12 @@ func again(text string) uint64 {
 }
 
 // The prefix is ours alone: Istio gives all plugins of a proxy one namespace.
-func meterKey(id *MeterID) string { return "fs/s/" + string(id[:]) }
+func meterKey(id *MeterID) string {
+	const prefix = "fs/s/"
+	var key [len(prefix) + len(id)]byte
+	copy(key[copy(key[:], prefix):], id[:])
+	return string(key[:])
+}
 
 // Limits reports whether the meter can refuse anything. One that can't is only
 // counted on, by Tally.

@@ -148,7 +148,9 @@ func (d *Directory) FindKey(hash *[32]byte) (*Subject, quota.Status) {
 	set := d.setOf(binary.LittleEndian.Uint32(hash[8:]))
 	e := findKey(set, hash)
 	if e == nil {
-		e = enter(set, recordPrefix(Key)+string(hash[:]))
+		var at [len(keyPrefix) + len(hash)]byte
+		copy(at[copy(at[:], keyPrefix):], hash[:])
+		e = enter(set, string(at[:]))
 	}
 	return d.look(e, Key, e.at[len(recordPrefix(Key)):])
 }
@@ -199,11 +201,13 @@ func (d *Directory) load(at string, kind Kind, id string, r *row) (cas uint32, s
 // plainID is the longest id that is part of a key of the store as it is.
 const plainID = 128
 
+const keyPrefix = "fs/k/"
+
 // recordPrefix begins the keys of a kind's records in the store.
 func recordPrefix(kind Kind) string {
 	switch kind {
 	case Key:
-		return "fs/k/"
+		return keyPrefix
 	case User:
 		return "fs/u/"
 	case Team:

@@ -141,15 +141,33 @@ func (r record) weightOf(pool byte) int64 {
 // keyRoom is what the caller may take, in thousandths, of left, when its peers and
 // it share total.
 func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
-	m.shared = total
+	m.shared, m.useful = total, 0
 	kept := l.others(m, left, total, msLeft)
 	if !m.blocked(left - kept) {
 		return left - kept
 	}
-	if kept < l.keyCrumb(m) {
+	var least int64
+	least, m.useful = l.crumbs(m, total, msLeft)
+	if kept < least {
 		return left
 	}
-	return max(left-kept, min(left, l.ownKey(m, msLeft)))
+	room := max(left-kept, min(left, l.ownKey(m, msLeft)))
+	if l.taken(m.d, l.me)*milli+m.want*milli <= l.share(m) {
+		room = max(room, left-m.useful)
+	}
+	return room
+}
+
+// share is the caller's part of what it and its peers share, in thousandths.
+func (l *look) share(m *limit) int64 {
+	return mulDiv(m.shared, l.at4(l.me+lineWeight), max(1, l.weights))
+}
+
+// firstOfKey reports whether the caller, who took nothing yet, may exceed its
+// share with a request that is larger: in no minute would it ever have room. Only
+// one such request at a time is lent from what the others can use.
+func (l *look) firstOfKey(m *limit, left int64) bool {
+	return !m.blocked(left) && m.blocked(min(l.share(m), m.ceiling)) && m.useful < left
 }
 
 // secured is what the caller and its peers share whatever others do, in thousandths.
@@ -185,19 +203,42 @@ func (l *look) crumb(m *limit) int64 {
 	return max(1, min(m.want, l.at(atTotalTokens)/max(1, l.at(atTotalRequests))))
 }
 
-// keyCrumb is what is of no use to the caller's peers, in thousandths: less than
-// any of them asks for at a time, as far as is known.
-func (l *look) keyCrumb(m *limit) int64 {
-	least := l.crumb(m)
-	for line := l.first(); line < l.end() && m.d != requests; line += lineSize {
+// crumbs looks at what is kept for each of the caller's peers, in thousandths.
+// What is less than the key asks for at a time, as far as is known, is a crumb and
+// of no use to it: none of its promise is lost but the last request's part. least
+// is less than any of them can use, so all that is kept may go to anybody if it is
+// no more. useful is what is kept without the crumbs: they may go to who has not
+// had its share yet, so that near the minute's end, when all that is kept are
+// crumbs, the small takers still find what the large ones left for them.
+func (l *look) crumbs(m *limit, total, msLeft int64) (least, useful int64) {
+	least = l.crumb(m) * milli
+	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
+	for line := l.first(); line < l.end(); line += lineSize {
 		if line == l.me || !l.active(line) || l.count > 0 && l.record[line+linePool] != l.pool {
 			continue
 		}
-		if n := l.at4(line + lineCount); n > 0 {
-			least = min(least, l.taken(m.d, line)/n)
+		crumb := l.asks(m.d, line) * milli
+		least = min(least, crumb)
+		if kept := k.kept(line); kept >= crumb {
+			useful += kept
 		}
 	}
-	return least * milli
+	return least, useful
+}
+
+// asks is what a line's key takes at a time, at least 1: the mean of this minute's
+// requests, or if there is none that of the answers that were learned of it.
+func (r record) asks(d dimension, line int) int64 {
+	if d == requests {
+		return 1
+	}
+	if n := r.at4(line + lineCount); n > 0 {
+		return max(1, r.taken(d, line)/n)
+	}
+	if isCrowd(uint64(r.at(line + lineID))) {
+		return 1
+	}
+	return max(1, r.at4(line+lineLearned+4)/learnedScale)
 }
 
 // ceiling is what a pool may still take of its priority's reserved part of c,

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -69,17 +70,23 @@ type keeping struct {
 	part, pace     int64 // the share, and what of it can still be used at its rate
 }
 
-// kept is what must still be found for the key of a line.
+// kept is what must still be found for the key of a line. It is asked of every line
+// of every decision, so it reads the line's fields by hand.
 func (k *keeping) kept(line int) int64 {
-	if line == k.me || !k.active(line) {
+	le, b := binary.LittleEndian, (*[lineSize]byte)(k.record[line:])
+	if line == k.me || b[lineAsked] == 0 && le.Uint32(b[lineSlots:]) == 0 {
 		return 0
 	}
-	if w := k.at4(line + lineWeight); w != k.weight {
+	if w := int64(le.Uint32(b[lineWeight:])); w != k.weight {
 		k.weight = w
 		k.part = mulDiv(k.total, w, k.weights)
 		k.pace = mulDiv(k.part, k.msLeft, minuteMS)
 	}
-	return min(max(0, k.part-k.taken(k.d, line)*milli), k.pace)
+	taken := int64(le.Uint32(b[lineCount:]))
+	if k.d == tokens {
+		taken = int64(le.Uint64(b[lineUsed:]) + le.Uint64(b[lineHeld:]))
+	}
+	return min(max(0, k.part-taken*milli), k.pace)
 }
 
 // others is what must be left of the thousandths that the caller's peers share

@@ -153,14 +153,17 @@ func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
 	if !m.blocked(left - kept) {
 		return left - kept
 	}
-	var least int64
-	least, m.useful = l.crumbs(m, total, msLeft)
-	if kept < least {
+	if kept < l.crumb(m)*milli && kept < l.keyCrumb(m) {
 		return left
 	}
 	room := max(left-kept, min(left, l.ownKey(m, msLeft)))
-	if l.taken(m.d, l.me)*milli+m.want*milli <= l.share(m) {
-		room = max(room, left-m.useful)
+	taken := l.taken(m.d, l.me)
+	within := (taken+m.want)*milli <= l.share(m)
+	if m.blocked(room) && (within || taken == 0) {
+		m.useful = l.sumUseful(m, total, msLeft)
+		if within {
+			room = max(room, left-m.useful)
+		}
 	}
 	return room
 }
@@ -210,27 +213,40 @@ func (l *look) crumb(m *limit) int64 {
 	return max(1, min(m.want, l.at(atTotalTokens)/max(1, l.at(atTotalRequests))))
 }
 
-// crumbs looks at what is kept for each of the caller's peers, in thousandths.
-// What is less than the key asks for at a time, as far as is known, is a crumb and
-// of no use to it: none of its promise is lost but the last request's part. least
-// is less than any of them can use, so all that is kept may go to anybody if it is
-// no more. useful is what is kept without the crumbs: they may go to who has not
-// had its share yet, so that near the minute's end, when all that is kept are
-// crumbs, the small takers still find what the large ones left for them.
-func (l *look) crumbs(m *limit, total, msLeft int64) (least, useful int64) {
-	least = l.crumb(m) * milli
-	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
-	for line := l.first(); line < l.end(); line += lineSize {
-		if line == l.me || !l.active(line) || l.count > 0 && l.record[line+linePool] != l.pool {
-			continue
-		}
-		crumb := l.asks(m.d, line) * milli
-		least = min(least, crumb)
-		if kept := k.kept(line); kept >= crumb {
-			useful += kept
+// keyCrumb is what is of no use to the caller's peers, in thousandths: less than
+// any of them asks for at a time, as far as is known.
+func (l *look) keyCrumb(m *limit) int64 {
+	least := l.crumb(m)
+	for line := l.first(); line < l.end() && m.d != requests; line += lineSize {
+		if l.peer(line) {
+			least = min(least, l.asks(m.d, line))
 		}
 	}
-	return least, useful
+	return least * milli
+}
+
+// sumUseful is what is kept for the caller's peers, in thousandths, without the
+// crumbs: what is less than its key asks for at a time is of no use to it, and
+// none of its promise is lost but the last request's part. Near the minute's end,
+// when all that is kept are crumbs, those who have not had their shares yet find
+// there what the large takers left for them.
+func (l *look) sumUseful(m *limit, total, msLeft int64) int64 {
+	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
+	sum := int64(0)
+	for line := l.first(); line < l.end(); line += lineSize {
+		if !l.peer(line) {
+			continue
+		}
+		if kept := k.kept(line); kept >= l.asks(m.d, line)*milli {
+			sum += kept
+		}
+	}
+	return sum
+}
+
+// peer reports whether a line's key is one of those that the caller shares with.
+func (l *look) peer(line int) bool {
+	return line != l.me && l.active(line) && (l.count == 0 || l.record[line+linePool] == l.pool)
 }
 
 // asks is what a line's key takes at a time, at least 1: the mean of this minute's

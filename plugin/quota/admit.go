@@ -243,18 +243,23 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 		}
 	}
 	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
-	h.input, h.output = c.Ask.estimate(key, model, unit.Tokens(least), limited)
+	input, output, beside := c.Ask.estimate(key, model, unit.Tokens(least), limited, r.at(atSlots))
+	h.input, h.output = input, output
 	if c.Price != nil {
 		h.cost = c.Price.Estimate(h.input, h.output)
 	}
 	if limited {
-		if h.want = c.Exact; h.want == 0 {
-			h.want = max(1, h.input.Plus(h.output))
+		h.want = c.Exact
+		if c.Exact == 0 {
+			h.want = max(1, input.Plus(output))
 		}
 		// What no empty minute could hold is held as a whole minute: an
 		// estimate alone never locks anyone out.
 		if t.LimitTPM {
 			h.tokens = min(h.want, t.TPM)
+			if c.Exact == 0 {
+				h.tokens = min(h.tokens, max(1, input.Plus(beside)))
+			}
 		}
 		h.want = min(h.want, unit.Tokens(least))
 	}
@@ -271,8 +276,9 @@ type limit struct {
 	room     int64 // for this caller, thousandths
 	shared   int64 // by this caller and its peers, thousandths
 
-	// What the other pools own, and what is kept for them, thousandths.
-	owned, kept int64
+	// What the other pools own, what is kept for them, and what of that for the
+	// caller's peers is of use to them, thousandths.
+	owned, kept, useful int64
 }
 
 // blocked reports whether so many thousandths are not enough.
@@ -423,9 +429,7 @@ func (l *look) fits(m *limit, msLeft int64) bool {
 	case m.want*milli <= m.room:
 		return true
 	}
-	// The first request of a key may be larger than its share, and that of a
-	// pool larger than the pool's part.
-	return l.taken(m.d, l.me) == 0 && (m.want*milli <= pool || l.count > 0 && l.firstOfPool(m))
+	return l.taken(m.d, l.me) == 0 && (l.firstOfKey(m, pool) || l.count > 0 && l.firstOfPool(m))
 }
 
 // book takes what the claim wants.

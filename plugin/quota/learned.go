@@ -1,6 +1,10 @@
 package quota
 
-import "fairshare/plugin/unit"
+import (
+	"math"
+
+	"fairshare/plugin/unit"
+)
 
 // Learned is what past answers say about the next one. Means move by an eighth
 // of the difference, so equal samples give exactly that sample.
@@ -47,13 +51,18 @@ const (
 	trustSamples = 8
 )
 
-// estimate is what the ask will probably cost.
+// estimate is what the ask will probably cost, alone and beside others in flight.
 //
 // With equal requests behind it the estimate is exact; with unequal ones it
 // leaves room for four times their mean distance from the mean. An answer of
 // which nothing is known is taken for a quarter of a minute's tokens at most,
 // so that a small model is not closed by a guess.
-func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool) (input, output unit.Tokens) {
+//
+// Of n answers some are longer and some shorter: their sum is as far from its mean
+// as one is from its own, times √n. So beside is what this one adds to the
+// estimate of inFlight others together. If each held as much as alone, as many
+// times its room would come back unused when the minute is over.
+func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool, inFlight int64) (input, output, beside unit.Tokens) {
 	input = unit.Tokens(a.TextBytes/bytesAToken + messageTokens)
 	if model.Ratio > 0 {
 		input = unit.Tokens((a.TextBytes*int64(model.Ratio) + 1<<15) >> 16)
@@ -62,18 +71,26 @@ func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool) (inp
 	if key.Samples >= trustSamples {
 		l = key
 	}
-	expected := (unit.Tokens(l.Output) + 4*unit.Tokens(l.Spread) + learnedScale/2) / learnedScale
+	output = l.within(4)
 	switch {
-	case a.Capped && l.Samples >= trustSamples:
-		output = min(a.MaxOutput, expected)
-	case a.Capped:
+	case a.Capped && l.Samples < trustSamples:
 		output = a.MaxOutput
+	case a.Capped:
+		output = min(a.MaxOutput, output)
 	case l.Samples > 0:
-		output = expected
 	case limited:
 		output = min(unknownOutput, max(1, least/4))
 	default:
 		output = unknownOutput
 	}
-	return input, output
+	beside = output
+	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 {
+		beside = min(output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n))))
+	}
+	return input, output, beside
+}
+
+// within is the mean of answers and so many times their mean distance from it.
+func (l *Learned) within(distances float64) unit.Tokens {
+	return unit.Tokens((float64(l.Output) + distances*float64(l.Spread) + learnedScale/2) / learnedScale)
 }

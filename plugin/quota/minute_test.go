@@ -122,7 +122,7 @@ func TestEstimateTrustsAnswersOverMaxTokens(t *testing.T) {
 	var l Learned
 	ask := Ask{TextBytes: 40, MaxOutput: 4000, Capped: true}
 	for n := range trustSamples + 1 {
-		_, output := ask.estimate(l, l, terms.TPM, true)
+		_, output, _ := ask.estimate(l, l, terms.TPM, true, 0)
 		if want := int64(4000); n < trustSamples && int64(output) != want {
 			t.Fatalf("after %d answers: %d, want max_tokens", n, output)
 		}
@@ -132,22 +132,22 @@ func TestEstimateTrustsAnswersOverMaxTokens(t *testing.T) {
 		l.add(20, 10, 40)
 	}
 	uncapped := Ask{TextBytes: 40}
-	if _, output := uncapped.estimate(Learned{}, Learned{}, terms.TPM, true); output != 1024 {
+	if _, output, _ := uncapped.estimate(Learned{}, Learned{}, terms.TPM, true, 0); output != 1024 {
 		t.Fatalf("unlearned: %d, want 1024", output)
 	}
-	if _, output := uncapped.estimate(Learned{}, Learned{}, 60, true); output != 15 {
+	if _, output, _ := uncapped.estimate(Learned{}, Learned{}, 60, true, 0); output != 15 {
 		t.Fatalf("unlearned on a small model: %d, want a quarter of the minute", output)
 	}
 	one := Learned{}
 	one.add(190, 10, 40)
-	if input, output := uncapped.estimate(Learned{}, one, terms.TPM, true); input != 10 || output != 190 {
+	if input, output, _ := uncapped.estimate(Learned{}, one, terms.TPM, true, 0); input != 10 || output != 190 {
 		t.Fatalf("after one answer: %d + %d, want 10 + 190", input, output)
 	}
 	// Answers that vary get room: mean and four times the mean distance.
 	for i := range 200 {
 		one.add(unit.Tokens(100+200*(i%2)), 10, 40)
 	}
-	if _, output := uncapped.estimate(Learned{}, one, terms.TPM, true); output < 500 || output > 700 {
+	if _, output, _ := uncapped.estimate(Learned{}, one, terms.TPM, true, 0); output < 500 || output > 700 {
 		t.Fatalf("answers of 100 and 300: %d, want about 200 + 4 x 100", output)
 	}
 }

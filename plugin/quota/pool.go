@@ -245,14 +245,14 @@ func (l *look) stand(admitted bool) *Reserved {
 	return s
 }
 
-// firstOfPool reports whether nobody of the caller's pool took anything of its
-// reservation, and the others' are whole enough to let one request exceed that.
+// firstOfPool reports whether the caller, whose pool took nothing of its
+// reservation yet, may exceed that with a request that is larger: see firstOfKey.
 func (l *look) firstOfPool(m *limit) bool {
 	if int(l.pool) >= l.count {
 		return false
 	}
 	v := &l.views[l.pool]
-	return v.part[m.d] > 0 && v.taken[m.d] == 0 && m.owned < m.left*milli
+	return v.part[m.d] > 0 && v.taken[m.d] == 0 && m.blocked(v.part[m.d]) && m.owned < m.left*milli
 }
 
 // poolCrumb is what is of no use to the pools beside the caller's, in

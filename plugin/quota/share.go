@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -69,17 +70,23 @@ type keeping struct {
 	part, pace     int64 // the share, and what of it can still be used at its rate
 }
 
-// kept is what must still be found for the key of a line.
+// kept is what must still be found for the key of a line. It is asked of every line
+// of every decision, so it reads the line's fields by hand.
 func (k *keeping) kept(line int) int64 {
-	if line == k.me || !k.active(line) {
+	le, b := binary.LittleEndian, (*[lineSize]byte)(k.record[line:])
+	if line == k.me || b[lineAsked] == 0 && le.Uint32(b[lineSlots:]) == 0 {
 		return 0
 	}
-	if w := k.at4(line + lineWeight); w != k.weight {
+	if w := int64(le.Uint32(b[lineWeight:])); w != k.weight {
 		k.weight = w
 		k.part = mulDiv(k.total, w, k.weights)
 		k.pace = mulDiv(k.part, k.msLeft, minuteMS)
 	}
-	return min(max(0, k.part-k.taken(k.d, line)*milli), k.pace)
+	taken := int64(le.Uint32(b[lineCount:]))
+	if k.d == tokens {
+		taken = int64(le.Uint64(b[lineUsed:]) + le.Uint64(b[lineHeld:]))
+	}
+	return min(max(0, k.part-taken*milli), k.pace)
 }
 
 // others is what must be left of the thousandths that the caller's peers share
@@ -141,15 +148,36 @@ func (r record) weightOf(pool byte) int64 {
 // keyRoom is what the caller may take, in thousandths, of left, when its peers and
 // it share total.
 func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
-	m.shared = total
+	m.shared, m.useful = total, 0
 	kept := l.others(m, left, total, msLeft)
 	if !m.blocked(left - kept) {
 		return left - kept
 	}
-	if kept < l.keyCrumb(m) {
+	if kept < l.crumb(m)*milli && kept < l.keyCrumb(m) {
 		return left
 	}
-	return max(left-kept, min(left, l.ownKey(m, msLeft)))
+	room := max(left-kept, min(left, l.ownKey(m, msLeft)))
+	taken := l.taken(m.d, l.me)
+	within := (taken+m.want)*milli <= l.share(m)
+	if m.blocked(room) && (within || taken == 0) {
+		m.useful = l.sumUseful(m, total, msLeft)
+		if within {
+			room = max(room, left-m.useful)
+		}
+	}
+	return room
+}
+
+// share is the caller's part of what it and its peers share, in thousandths.
+func (l *look) share(m *limit) int64 {
+	return mulDiv(m.shared, l.at4(l.me+lineWeight), max(1, l.weights))
+}
+
+// firstOfKey reports whether the caller, who took nothing yet, may exceed its
+// share with a request that is larger: in no minute would it ever have room. Only
+// one such request at a time is lent from what the others can use.
+func (l *look) firstOfKey(m *limit, left int64) bool {
+	return !m.blocked(left) && m.blocked(min(l.share(m), m.ceiling)) && m.useful < left
 }
 
 // secured is what the caller and its peers share whatever others do, in thousandths.
@@ -190,14 +218,50 @@ func (l *look) crumb(m *limit) int64 {
 func (l *look) keyCrumb(m *limit) int64 {
 	least := l.crumb(m)
 	for line := l.first(); line < l.end() && m.d != requests; line += lineSize {
-		if line == l.me || !l.active(line) || l.count > 0 && l.record[line+linePool] != l.pool {
-			continue
-		}
-		if n := l.at4(line + lineCount); n > 0 {
-			least = min(least, l.taken(m.d, line)/n)
+		if l.peer(line) {
+			least = min(least, l.asks(m.d, line))
 		}
 	}
 	return least * milli
+}
+
+// sumUseful is what is kept for the caller's peers, in thousandths, without the
+// crumbs: what is less than its key asks for at a time is of no use to it, and
+// none of its promise is lost but the last request's part. Near the minute's end,
+// when all that is kept are crumbs, those who have not had their shares yet find
+// there what the large takers left for them.
+func (l *look) sumUseful(m *limit, total, msLeft int64) int64 {
+	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
+	sum := int64(0)
+	for line := l.first(); line < l.end(); line += lineSize {
+		if !l.peer(line) {
+			continue
+		}
+		if kept := k.kept(line); kept >= l.asks(m.d, line)*milli {
+			sum += kept
+		}
+	}
+	return sum
+}
+
+// peer reports whether a line's key is one of those that the caller shares with.
+func (l *look) peer(line int) bool {
+	return line != l.me && l.active(line) && (l.count == 0 || l.record[line+linePool] == l.pool)
+}
+
+// asks is what a line's key takes at a time, at least 1: the mean of this minute's
+// requests, or if there is none that of the answers that were learned of it.
+func (r record) asks(d dimension, line int) int64 {
+	if d == requests {
+		return 1
+	}
+	if n := r.at4(line + lineCount); n > 0 {
+		return max(1, r.taken(d, line)/n)
+	}
+	if isCrowd(uint64(r.at(line + lineID))) {
+		return 1
+	}
+	return max(1, r.at4(line+lineLearned+4)/learnedScale)
 }
 
 // ceiling is what a pool may still take of its priority's reserved part of c,

@@ -143,7 +143,9 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 			l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
 		}
 		m := g.meter(now, c, s, l, s.PerModel[i].Model)
-		m.MoneyOnly = own
+		if own {
+			m.Skips = quota.Requests | quota.Tokens
+		}
 		c.models = append(c.models, m)
 	}
 }

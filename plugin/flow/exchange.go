@@ -280,6 +280,9 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 	switch {
 	case v.OK():
 		x.gateway.worker.count(Admitted, 1)
+		if v.Would != quota.Admitted {
+			x.wouldRefuse(v)
+		}
 		if x.chosen.price == nil {
 			x.gateway.worker.count(UnpricedRequests, 1)
 		}

@@ -77,13 +77,17 @@ const (
 	ofAnswers  seriesKind = iota // amounts of what requests that were answered used
 	ofRequests                   // requests, by the status that the client got
 	ofFailures                   // those of them that got an error
+	ofShadow                     // requests that limits in shadow would refuse, by the kind of limit
 	numSeriesKinds
 )
 
 // amounts is how many numbers a series of that kind has.
 func (k seriesKind) amounts() int {
-	if k == ofAnswers {
+	switch k {
+	case ofAnswers:
 		return int(numAmounts)
+	case ofShadow:
+		return numShadow
 	}
 	return 1
 }
@@ -94,6 +98,7 @@ var kept = [numSeriesKinds]labels{
 	ofAnswers:  ofWhom | 1<<byModel,
 	ofRequests: ofWhom | 1<<byRoute | 1<<byStatus,
 	ofFailures: ofWhom | 1<<byRoute | 1<<byException | 1<<byExceptionStatus,
+	ofShadow:   ofWhom,
 }
 
 const ofWhom labels = 1<<byKeyAlias | 1<<byProvider | 1<<byEndUser | 1<<byKey | 1<<byRequested | 1<<byTeam | 1<<byTeamAlias | 1<<byUser | 1<<byEmail
@@ -120,7 +125,10 @@ type delta struct {
 	answers  [numAmounts]int64
 	requests [1]int64
 	failures [1]int64
+	shadow   [numShadow]int64 // by Metric, from WouldRefuseRequests
 }
+
+const numShadow = int(WouldRefuseBudget-WouldRefuseRequests) + 1
 
 // amounts are those for a series of that kind, nil if there is nothing to add.
 func (d *delta) amounts(k seriesKind) []int64 {
@@ -131,6 +139,8 @@ func (d *delta) amounts(k seriesKind) []int64 {
 		return d.requests[:]
 	case k == ofFailures && d.failures[0] > 0:
 		return d.failures[:]
+	case k == ofShadow && d.shadow != [numShadow]int64{}:
+		return d.shadow[:]
 	}
 	return nil
 }
@@ -181,6 +191,13 @@ func (x *Exchange) recordRefusal(status int, why Metric) {
 	d := x.gateway.worker.delta(&o)
 	d.requests[0]++
 	d.failures[0]++
+}
+
+// recordWouldRefuse counts a request that passes, and that m says what would refuse.
+func (x *Exchange) recordWouldRefuse(m Metric) {
+	o := x.occasion(200)
+	o.target = x.chosen
+	x.gateway.worker.delta(&o).shadow[m-WouldRefuseRequests]++
 }
 
 // plus never decreases a counter.
@@ -304,7 +321,7 @@ func (t *tableau) keepPending() {
 	rest := t.deltas[:0]
 	for i := range t.deltas {
 		d := &t.deltas[i]
-		if d.amounts(ofAnswers) == nil && d.amounts(ofRequests) == nil && d.amounts(ofFailures) == nil {
+		if d.amounts(ofAnswers) == nil && d.amounts(ofRequests) == nil && d.amounts(ofFailures) == nil && d.amounts(ofShadow) == nil {
 			continue
 		}
 		t.at[d.occasion] = int32(len(rest))

@@ -234,7 +234,6 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) 
 	if v.OK() {                                    // tell what is left without it
 		for i := range l.look.limits[:l.look.n] {
 			m := &l.look.limits[i]
-			m.waived = true
 			room := Room{Limited: true, Model: max(0, m.left), Caller: max(0, m.room) / milli}
 			if m.d == requests {
 				v.Requests = room
@@ -243,6 +242,7 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) 
 			}
 		}
 		if v.Pool != nil {
+			l.look.waived = AllReasons
 			v.Pool = l.look.stand()
 		}
 	}
@@ -310,10 +310,9 @@ func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, enforced bool) (s
 // A limit is one dimension's capacity and what a claim wants of it.
 type limit struct {
 	d        dimension
+	shadow   bool // it refuses nobody
 	capacity int64
 	want     int64
-	shadow   bool  // it refuses nobody
-	waived   bool  // nor does this request take anything of it
 	left     int64 // for all
 	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
 	room     int64 // for this caller, thousandths
@@ -335,9 +334,10 @@ type look struct {
 	pool    uint8 // as in the claim, and the next two
 	hard    bool
 	weight  int64
-	actives int64 // keys, the caller's included
-	weights int64 // of the active keys that the caller shares with, its own included
-	apart   bool  // there are pools, and enough is in use that they are kept apart
+	actives int64   // keys, the caller's included
+	weights int64   // of the active keys that the caller shares with, its own included
+	apart   bool    // there are pools, and enough is in use that they are kept apart
+	waived  Reasons // limits that the request takes nothing of
 	limits  [2]limit
 	n       int
 	pools
@@ -384,40 +384,49 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 	if shadow || !v.OK() {
 		v.Would = Admitted
 	}
-	if !v.OK() || v.Would != Admitted {
-		r.add(atTotalRefused, 1)
-		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
-		shadow = true
-	}
-	takes := [...]int64{tokens: int64(h.tokens), requests: 1}
-	for i := range l.limits[:l.n] {
-		if m := &l.limits[i]; shadow && m.shadow || !v.OK() {
-			m.waived, takes[m.d] = true, 0
-		}
+	shadow = shadow || v.Would != Admitted
+	switch l.waived = 0; {
+	case !v.OK():
+		l.waived = AllReasons
+	case shadow:
+		l.waived = t.Shadow
 	}
 	if int(c.Pool) < l.count {
 		v.Pool = l.stand()
 	}
-	switch {
-	case !v.OK():
-		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
-	case shadow && t.inShadow():
-		v.Hold = *h
-		r.pass(&v.Hold)
-	default:
-		v.Hold = *h
-		l.book(&v.Hold, v.ResetMS)
+	if v.Would != Admitted || !v.OK() {
+		r.add(atTotalRefused, 1)
+		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
 	}
-	v.Hold.shadow = shadow && v.OK()
-	v.Requests.settle(takes[requests])
-	v.Tokens.settle(takes[tokens])
+	if !v.OK() {
+		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
+	} else {
+		v.Hold = *h
+		v.Hold.shadow = shadow
+		if shadow && t.inShadow() {
+			r.pass(&v.Hold)
+		} else {
+			l.book(&v.Hold, v.ResetMS)
+		}
+	}
+	v.Requests.settle(!l.waived.Has(Requests), 1)
+	v.Tokens.settle(!l.waived.Has(Tokens), int64(h.tokens))
 	return v
+}
+
+// waives reports whether the request takes nothing of m.
+func (l *look) waives(m *limit) bool {
+	return l.waived != 0 && (m.d == requests && l.waived.Has(Requests) || m.d == tokens && l.waived.Has(Tokens))
 }
 
 // settle makes a room of thousandths before a request the room after it. What
 // others must find does not change by what this caller takes.
-func (r *Room) settle(takes int64) {
-	r.Model, r.Caller = max(0, r.Model-takes), max(0, r.Caller-takes*milli)/milli
+func (r *Room) settle(takes bool, want int64) {
+	if takes {
+		r.Model -= want
+		r.Caller -= want * milli
+	}
+	r.Model, r.Caller = max(0, r.Model), max(0, r.Caller)/milli
 }
 
 // enter notes on its line that a key asks, and tells whether it was active before.
@@ -509,11 +518,9 @@ func (l *look) book(h *Hold, msLeft int64) {
 	if l.count > 0 {
 		h.pool = r[me+linePool]
 	}
-	counts := [...]bool{tokens: true, requests: true}
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
-		if m.waived {
-			counts[m.d] = false
+		if l.waives(m) {
 			continue
 		}
 		ahead, poolAhead, lent := int64(0), int64(0), int64(0)
@@ -531,11 +538,11 @@ func (l *look) book(h *Hold, msLeft int64) {
 	r.add(atSlots, 1)
 	r.add(atTotalRequests, 1)
 	r.set4(me+lineSlots, r.at4(me+lineSlots)+1)
-	if counts[requests] {
+	if !l.waived.Has(Requests) {
 		r.add(atRequests, 1)
 		r.set4(me+lineCount, r.at4(me+lineCount)+1)
 	}
-	if !counts[tokens] {
+	if l.waived.Has(Tokens) {
 		h.tokens, h.free = 0, true
 		return
 	}

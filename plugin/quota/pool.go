@@ -233,7 +233,7 @@ func (l *look) stand() *Reserved {
 		s.Saturation = max(s.Saturation, mulDiv(l.total(m.d), One, max(1, m.capacity)))
 		part := whole(v.part[m.d])
 		left := part - v.taken[m.d]
-		if !m.waived {
+		if !l.waives(m) {
 			left -= m.want
 		}
 		if m.d == tokens {

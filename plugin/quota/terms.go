@@ -15,7 +15,7 @@ type Terms struct {
 	LimitTPM bool        // whether TPM limits anything; false is no limit
 	LimitRPM bool
 	Pools    Pools   // that priorities reserve; none lets keys share it
-	Shadow   Reasons // the limits, of Requests and Tokens, that refuse nobody; see Verdict.Would
+	Shadow   Reasons // those of the two limits that refuse nobody, of those that there are; see Verdict.Would
 	id       uint64  // groupID of Key
 }
 

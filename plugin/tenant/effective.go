@@ -11,7 +11,7 @@ func Effective(s, budget *Subject) Limits {
 	theirs := budget.Limits
 	their := theirs.caps()
 	for i, c := range l.caps() {
-		if !c.Limited {
+		if !c.Limited && their[i].Limited {
 			*c = *their[i]
 			l.Shadow |= theirs.Shadow & reasons[i]
 		}

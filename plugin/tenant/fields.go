@@ -528,6 +528,7 @@ func (r *fieldReader) shadow(path string, n int) (shadow quota.Reasons) {
 			}
 		}
 		switch {
+		case m.Kind == document.Null:
 		case m.Kind != document.Boolean:
 			r.wrong(at, "true or false", i)
 		case m.Num == 0:

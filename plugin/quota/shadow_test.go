@@ -394,39 +394,49 @@ func TestShadowDoesNotDelay(t *testing.T) {
 	}
 }
 
-// A dead worker's shadow holds come off the books that they are on and leave the others
-// alone.
+// A dead worker's holds come off the books that they are on and leave the others alone:
+// of two holds on a key that has one slot, the second is a shadow hold. The user has another
+// key's as well.
 func TestShadowHoldsOfDeadWorkers(t *testing.T) {
-	s := new(Memory)
-	dead, alive := NewLedger(s, 1<<40), NewLedger(s, 2<<40)
-	terms, claim := slots()
-	terms.Shadow = Tokens
-	key, user, team := claim.Meters[0], claim.Meters[1], claim.Meters[2]
-	key.TPM, key.Parallel = capped(25), capped(1)
-	key.Shadow, user.Shadow = AllReasons, Tokens|Parallel
-	watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
-	// The first of each counts everywhere, and stays with the worker that lives; the
-	// second is one too many for the key.
-	for i, l := range []*Ledger{alive, dead} {
-		v, err := l.Admit(t0+second, terms, claim)
-		if err != nil || !v.OK() || (v.Would != Admitted) != (i > 0) {
-			t.Fatal(err, v.Reason, v.Would)
+	for first, want := range [...]struct{ key, user, team, model, line [2]int64 }{ // tokens held, slots
+		{[2]int64{25, 1}, [2]int64{55, 2}, [2]int64{30, 1}, [2]int64{60, 2}, [2]int64{30, 1}}, // the second dies
+		{[2]int64{}, [2]int64{30, 1}, [2]int64{30, 1}, [2]int64{30, 2}, [2]int64{}},
+	} {
+		s := new(Memory)
+		dead, alive := NewLedger(s, 1<<40), NewLedger(s, 2<<40)
+		terms, claim := slots()
+		terms.Shadow = Tokens
+		key, user := claim.Meters[0], claim.Meters[1]
+		key.TPM, key.Parallel = capped(25), capped(1)
+		key.Shadow, user.Shadow = AllReasons, Tokens|Parallel
+		watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
+		other := claim
+		other.Key, other.Meters, other.Price = 2, []*Meter{user}, nil
+		if v, err := alive.Admit(t0+second, terms, other); err != nil || v.Would != Admitted {
+			t.Fatal(err, v.Would)
 		}
-	}
-	before := [...]Balance{balanceOf(t, alive, t0+second, key), balanceOf(t, alive, t0+second, user), balanceOf(t, alive, t0+second, team)}
-	for i, want := range [...][3]int64{{25, 1, 18}, {25, 1, 18}, {60, 2, 18}} {
-		if b := before[i]; b.Hold != want[0] || b.Slots != want[1] || int64(b.Held) != want[2] {
-			t.Errorf("before: meter %d: %+v, want %v", i, b, want)
+		order := []*Ledger{alive, dead}
+		for i := range order {
+			v, err := order[i^first].Admit(t0+second, terms, claim)
+			if err != nil || !v.OK() || (v.Would != Admitted) != (i > 0) {
+				t.Fatal(err, v.Reason, v.Would)
+			}
 		}
-	}
-	now := t0 + 11*second
-	watch(terms, t0+second, now, func(int64) bool { return false }, alive)
-	if m := read(t, alive, now, terms); m.Slots != 1 || m.Held != 30 || m.Totals.Reclaimed != 1 || len(m.Lines) != 1 || m.Lines[0].Slots != 1 {
-		t.Errorf("the model: %+v", m)
-	}
-	for i, m := range []*Meter{key, user, team} {
-		if b := balanceOf(t, alive, now, m); b.Slots != 1 || b.Held != 9 || b.Hold != before[i].Hold/int64(1+i/2) {
-			t.Errorf("meter %d: %+v, before %+v", i, b, before[i])
+		for i, held := range [...][2]int64{{25, 1}, {55, 2}, {60, 2}} {
+			if b := balanceOf(t, alive, t0+second, claim.Meters[i]); b.Hold != held[0] || b.Slots != held[1] || b.Held != 18 {
+				t.Errorf("before: meter %d: %+v, want %v", i, b, held)
+			}
+		}
+		now := t0 + 11*second
+		watch(terms, t0+second, now, func(int64) bool { return false }, alive)
+		m := read(t, alive, now, terms)
+		if int64(m.Held) != want.model[0] || m.Slots != want.model[1] || m.Totals.Reclaimed != 1 || len(m.Lines) != 2 || int64(m.Lines[1].Held) != want.line[0] || m.Lines[1].Slots != want.line[1] {
+			t.Errorf("%d: the model: %+v, want %v", first, m, want)
+		}
+		for i, left := range [...][2]int64{want.key, want.user, want.team} {
+			if b := balanceOf(t, alive, now, claim.Meters[i]); b.Hold != left[0] || b.Slots != left[1] || b.Held != 9 {
+				t.Errorf("%d: meter %d: %+v, want %v", first, i, b, left)
+			}
 		}
 	}
 }

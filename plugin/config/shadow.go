@@ -25,8 +25,17 @@ func (r *reading) shadow(p *Policy, at place) {
 }
 
 // shadow reads an enforce: true or false for all limits, or an object of names, the last
-// ones of quota.Reasons, with true or false for each. It gives those that are not enforced.
-func (p place) shadow(names ...string) (shadow quota.Reasons) {
+// ones of quota.Reasons, with true or false for each. It gives those that are not enforced,
+// and warns of them: somebody may have forgotten them.
+func (p place) shadow(names ...string) quota.Reasons {
+	shadow := p.shadowed(names)
+	if shadow != 0 {
+		p.r.warn(p.path, "leaves limits unenforced: answers only say whom they would refuse")
+	}
+	return shadow
+}
+
+func (p place) shadowed(names []string) (shadow quota.Reasons) {
 	if !p.read() {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 
 	"fairshare/plugin/quota"
@@ -44,6 +45,14 @@ func TestEnforce(t *testing.T) {
 		p := mustParse(t, text)
 		if p.Shadow != c.all || p.Models[0].Shadow != c.model || p.Models[1].Shadow != c.all&both {
 			t.Errorf("%s with %s: %d, and of the model %d, of another %d", c.entries, c.settings, p.Shadow, p.Models[0].Shadow, p.Models[1].Shadow)
+		}
+		// Whoever leaves limits unenforced should know.
+		warned := strings.Contains(strings.Join(p.Warnings, "\n"), "fairshare_settings.enforce: leaves limits unenforced")
+		if warned != (c.all != 0) {
+			t.Errorf("%s: Warnings = %q", c.settings, p.Warnings)
+		}
+		if c.all == 0 && c.model != 0 && !strings.Contains(strings.Join(p.Warnings, "\n"), "].model_info.enforce: leaves limits unenforced") {
+			t.Errorf("%s: Warnings = %q", c.entries, p.Warnings)
 		}
 	}
 	for _, c := range []struct{ settings, info, want string }{

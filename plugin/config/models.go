@@ -56,6 +56,7 @@ func (r *reading) models(p *Policy, at place) {
 		if said.rpm.ok {
 			m.RPM, m.LimitRPM = m.RPM+said.rpm.value, true
 		}
+		m.Shadow |= entry.in("model_info").in("enforce").shadow("rpm", "tpm")
 		for _, group := range entry.in("model_info").in("access_groups").texts() {
 			if !slices.Contains(m.AccessGroups, group) {
 				m.AccessGroups = append(m.AccessGroups, group)

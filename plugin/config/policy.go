@@ -3,6 +3,7 @@ package config
 import (
 	"fairshare/plugin/period"
 	"fairshare/plugin/price"
+	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
 
@@ -72,6 +73,9 @@ type Policy struct {
 	// is its price with UnpricedDefault.
 	Unpriced      Unpriced
 	UnpricedPrice price.Price
+	// Shadow are the limits that refuse nobody, whosever they are
+	// (fairshare_settings.enforce). Each Model's and Subject's has these beside its own.
+	Shadow quota.Reasons
 	// SlidingWindow reports that limits a minute hold for any 60 seconds, and not for
 	// clock minutes.
 	SlidingWindow bool
@@ -220,6 +224,8 @@ type Model struct {
 	// LimitRPM, which report that any deployment did.
 	TPM, RPM           int64
 	LimitTPM, LimitRPM bool
+	// Shadow are those of the two, of those that there are, that refuse nobody.
+	Shadow quota.Reasons
 	// AccessGroups are the names, without repeats, by which a key may be granted this
 	// model among others (model_info.access_groups).
 	AccessGroups []string

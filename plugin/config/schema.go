@@ -29,6 +29,7 @@ var Fields = []Field{
 	{"model_list[].model_info.tpm", "whole number", "no limit", "Tokens a minute, if neither of the other places says."},
 	{"model_list[].model_info.rpm", "whole number", "no limit", "Requests a minute, if neither of the other places says."},
 	{"model_list[].model_info.access_groups", "list of texts", "none", "Names by which a key may be granted this model among others."},
+	{"model_list[].model_info.enforce", "true, false or object", "true", "Whether the model's limits refuse anybody, or only say whom they would refuse; both, or of `{rpm: …, tpm: …}` each."},
 	{"model_list[].{litellm_params,model_info}.base_model", "text", "litellm_params.model", "The name by which the built-in table of prices has the model."},
 	{"model_list[].{litellm_params,model_info}.{input,output}_cost_per_token", "number", "the table's", "US dollars for a token of input or output, 0 to 1; with both of these, nothing of the table's counts."},
 	{"model_list[].{litellm_params,model_info}.cache_{read,creation}_input_token_cost", "number", "the table's, then the input's", "US dollars for an input token read from or written to the provider's cache."},
@@ -92,6 +93,7 @@ var Fields = []Field{
 	{"{virtual_keys,users,teams,teams[].members,customers,budgets}[].max_parallel_requests", "whole number", "no limit", "Requests at once, 0 to 1e12."},
 	{"{virtual_keys,users,teams}[].model_{rpm,tpm}_limit", "object", "none", "Models, and the requests or tokens a minute of each; also in `metadata`."},
 	{"{virtual_keys,users,teams}[].model_max_budget", "object", "none", "Models, and of each `budget_limit` in US dollars, `time_period`, `tpm_limit` and `rpm_limit`."},
+	{"{virtual_keys,users,teams,teams[].members,customers,budgets}[].enforce", "true, false or object", "true", "Whether these limits refuse anybody; all, or each by its name as in `fairshare_settings.enforce`."},
 	{"{virtual_keys,users,teams,customers}[].metadata", "object", "none", "Anything; it is kept and shown."},
 	{"{virtual_keys,users,teams,customers}[].metadata.priority", "text", "none", "The member of `priority_reservation`."},
 	{"{virtual_keys,teams}[].tags", "list of texts", "none", "The same as `metadata.tags`."},
@@ -102,6 +104,7 @@ var Fields = []Field{
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
 	{"fairshare_settings.unpriced_models.{input,output}", "number", "", "That price, in US dollars per token, 0 to 1."},
+	{"fairshare_settings.enforce", "true, false or object", "true", "Whether limits refuse anybody, or only say whom they would refuse; all of them, or of `{max_budget: …, max_parallel_requests: …, rpm_limit: …, tpm_limit: …}` all of a kind."},
 	{"fairshare_settings.grace_seconds", "whole number", "10", "How much of its reservation, 0 to 60 seconds, is at most kept for a priority beyond what its rate needs, as requests that come at random may come thicker (`dynamic_rate_limiter_v3`)."},
 	{"fairshare_settings.window", "fixed or sliding", "fixed", "Whether limits a minute count clock minutes or any 60 seconds."},
 	{"fairshare_settings.client_retries", "true or false", "false", "Whether clients that retry on their own may do so after a refusal."},
@@ -117,7 +120,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries error_format grace_seconds host max_body_bytes pass_through_paths unpriced_models window"
+	fairshareSettings = "client_retries enforce error_format grace_seconds host max_body_bytes pass_through_paths unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

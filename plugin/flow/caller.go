@@ -140,6 +140,7 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 	}
 	for i := range s.PerModel {
 		l, own := s.PerModel[i].Limits, false
+		l.Shadow = s.Limits.Shadow
 		for j := range c.key.PerModel {
 			k := &c.key.PerModel[j]
 			own = own || s.Kind == tenant.Team && k.Model == s.PerModel[i].Model && (k.RPM.Limited || k.TPM.Limited)
@@ -148,7 +149,9 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 			l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
 		}
 		m := g.meter(now, c, s, l, s.PerModel[i].Model)
-		m.MoneyOnly = own
+		if own {
+			m.Skips = quota.Requests | quota.Tokens
+		}
 		c.models = append(c.models, m)
 	}
 }
@@ -170,7 +173,9 @@ func (g *Gateway) memberLimits(c *caller) tenant.Limits {
 	if c.team == nil {
 		return own
 	}
-	return tenant.Effective(&tenant.Subject{Limits: own}, &tenant.Subject{Limits: c.team.Members})
+	theirs := c.team.Members
+	theirs.Shadow = c.team.Limits.Shadow
+	return tenant.Effective(&tenant.Subject{Limits: own}, &tenant.Subject{Limits: theirs})
 }
 
 // room makes room for the meters of the key and of those that it names.
@@ -215,6 +220,7 @@ func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits
 		m.Name(scopes[s.Kind], s.ID, model)
 	}
 	m.RPM, m.TPM, m.Parallel, m.Budget, m.Soft = l.RPM, l.TPM, l.Parallel, l.Budget, l.Soft
+	m.Shadow = l.Shadow | g.policy.Shadow
 	m.Every, m.Anchor, m.Calendar = l.Duration, s.Created, &g.policy.Calendar
 	m.Sliding = g.policy.SlidingWindow
 	if now < s.TempExpiry && m.Budget.Limited && model == "" {
@@ -282,5 +288,6 @@ func (g *Gateway) proxyMeter() metered {
 	m := quota.NewMeter(quota.ForProxy, "", "")
 	l := &g.policy.Proxy
 	m.Budget, m.Soft, m.Every, m.Calendar = l.Budget, l.Soft, l.Duration, &g.policy.Calendar
+	m.Shadow = g.policy.Shadow
 	return metered{Meter: m}
 }

@@ -18,6 +18,7 @@
 //   - settle: hold → usage; release: hold → nothing, no usage happened
 //   - debt: usage above the hold that crossed the limit
 //   - share: a key's present part of a model's capacity
+//   - shadow: a limit in it decides and counts, and refuses nobody
 //   - worker: one VM; host: one proxy process
 //   - model group: all deployments with one model_name; deployment: one entry of model_list
 package flow

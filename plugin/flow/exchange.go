@@ -284,6 +284,9 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 		return &d
 	}
 	x.gateway.worker.count(Admitted, 1)
+	if v.Would != quota.Admitted {
+		x.wouldRefuse(v)
+	}
 	if x.chosen.price == nil {
 		x.gateway.worker.count(UnpricedRequests, 1)
 	}

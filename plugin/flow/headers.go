@@ -125,6 +125,8 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.encoded = value != "" && !equalFold(value, "identity")
 		case "content-length":
 			a.length = true
+		case wouldRefuseHeader:
+			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
 			for _, limit := range limitNames {

@@ -18,6 +18,10 @@ type family uint8
 const (
 	requestsFamily family = family(numAmounts) + iota
 	failuresFamily
+	shadowRequests
+	shadowTokens
+	shadowParallel
+	shadowBudget
 
 	// Gauges. Of each kind of subject with a budget there are three: what remains,
 	// the budget, and the hours until it begins anew.
@@ -75,6 +79,11 @@ var families = [numFamilies][2]string{
 	requestsFamily: {"litellm_proxy_total_requests_metric_total", "Total number of requests to the proxy"},
 	failuresFamily: {"litellm_proxy_failed_requests_metric_total", "Total number of requests to the proxy that got no success"},
 
+	shadowRequests: {"fairshare_would_refuse_requests_total", "Requests that a limit of requests a minute would have refused if it were enforced"},
+	shadowTokens:   {"fairshare_would_refuse_tokens_total", "Requests that a limit of tokens a minute would have refused if it were enforced"},
+	shadowParallel: {"fairshare_would_refuse_parallel_total", "Requests that a limit of requests in flight would have refused if it were enforced"},
+	shadowBudget:   {"fairshare_would_refuse_budget_total", "Requests that a budget would have refused if it were enforced"},
+
 	teamBudget:          {"litellm_remaining_team_budget_metric", "Remaining budget of a team, in USD"},
 	teamMaxBudget:       {"litellm_team_max_budget_metric", "Budget of a team, in USD"},
 	teamBudgetHours:     {"litellm_team_budget_remaining_hours_metric", "Hours until a team's budget begins anew"},
@@ -128,6 +137,8 @@ func printed(f family) labels {
 		return ofTokens
 	case f == requestsFamily:
 		return ofRequests | 1<<byStatus
+	case f >= shadowRequests:
+		return ofWhom
 	}
 	return ofRequests | 1<<byException | 1<<byExceptionStatus
 }
@@ -608,6 +619,8 @@ func (s *scrape) counters(kind seriesKind, texts *[numLabels][]byte, amounts *[n
 		first = requestsFamily
 	case ofFailures:
 		first = failuresFamily
+	case ofShadow:
+		first = shadowRequests
 	}
 	for i := range kind.amounts() {
 		f := first + family(i)

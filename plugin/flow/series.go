@@ -77,13 +77,17 @@ const (
 	ofAnswers  seriesKind = iota // amounts of what requests that were answered used
 	ofRequests                   // requests, by the status that the client got
 	ofFailures                   // those of them that got an error
+	ofShadow                     // requests that limits in shadow would refuse, by the kind of limit
 	numSeriesKinds
 )
 
 // amounts is how many numbers a series of that kind has.
 func (k seriesKind) amounts() int {
-	if k == ofAnswers {
+	switch k {
+	case ofAnswers:
 		return int(numAmounts)
+	case ofShadow:
+		return numShadow
 	}
 	return 1
 }
@@ -94,6 +98,7 @@ var kept = [numSeriesKinds]labels{
 	ofAnswers:  ofWhom | 1<<byModel,
 	ofRequests: ofWhom | 1<<byRoute | 1<<byStatus,
 	ofFailures: ofWhom | 1<<byRoute | 1<<byException | 1<<byExceptionStatus,
+	ofShadow:   ofWhom,
 }
 
 const ofWhom labels = 1<<byKeyAlias | 1<<byProvider | 1<<byEndUser | 1<<byKey | 1<<byRequested | 1<<byTeam | 1<<byTeamAlias | 1<<byUser | 1<<byEmail
@@ -128,6 +133,7 @@ type delta struct {
 	answers  [numAmounts]int64
 	requests [1]int64
 	failures [1]int64
+	shadow   [numShadow]int64 // by Metric, from WouldRefuseRequests
 }
 
 // A seriesName says where the name of a series lies in a tableau's names, and in
@@ -136,6 +142,8 @@ type seriesName struct {
 	from, to int32
 	page     int32
 }
+
+const numShadow = int(WouldRefuseBudget-WouldRefuseRequests) + 1
 
 // amounts are those for a series of that kind, nil if there is nothing to add.
 func (d *delta) amounts(k seriesKind) []int64 {
@@ -146,6 +154,8 @@ func (d *delta) amounts(k seriesKind) []int64 {
 		return d.requests[:]
 	case k == ofFailures && d.failures[0] > 0:
 		return d.failures[:]
+	case k == ofShadow && d.shadow != [numShadow]int64{}:
+		return d.shadow[:]
 	}
 	return nil
 }
@@ -198,6 +208,14 @@ func (x *Exchange) recordRefusal(status int, why Metric) {
 	d.failures[0]++
 }
 
+// recordWouldRefuse counts a request that passes, and that m says what would refuse.
+func (x *Exchange) recordWouldRefuse(m Metric) {
+	o := x.occasion(200)
+	o.target = x.chosen
+	o.why = m
+	x.gateway.worker.delta(&o).shadow[m-WouldRefuseRequests]++
+}
+
 // plus never decreases a counter.
 func plus(n, more int64) int64 { return int64(unit.Tokens(n).Plus(unit.Tokens(max(0, more)))) }
 
@@ -246,11 +264,16 @@ func (w *Worker) delta(o *occasion) *delta {
 
 // counts reports whether what happens on the occasion is of that kind.
 func (o *occasion) counts(k seriesKind) bool {
-	switch k {
-	case ofAnswers:
-		return o.caller == nil || o.status == 200
-	case ofFailures:
-		return o.caller == nil || o.status != 200
+	shadow := o.why >= WouldRefuseRequests && o.why <= WouldRefuseBudget
+	switch {
+	case o.caller == nil:
+		return true
+	case k == ofShadow || shadow:
+		return k == ofShadow && shadow
+	case k == ofAnswers:
+		return o.status == 200
+	case k == ofFailures:
+		return o.status != 200
 	}
 	return true
 }
@@ -333,7 +356,7 @@ func (t *tableau) keepPending() {
 	rest, end := t.deltas[:0], 0
 	for i := range t.deltas {
 		d := &t.deltas[i]
-		if d.amounts(ofAnswers) == nil && d.amounts(ofRequests) == nil && d.amounts(ofFailures) == nil {
+		if d.amounts(ofAnswers) == nil && d.amounts(ofRequests) == nil && d.amounts(ofFailures) == nil && d.amounts(ofShadow) == nil {
 			continue
 		}
 		t.at[d.place] = int32(len(rest))

@@ -89,28 +89,59 @@ func (l *Ledger) put(m *Meter, a *account) Status {
 // errRefused tells a limit's refusal from a failure inside this package.
 var errRefused = errors.New("quota: refused")
 
+// A refusal is that of a meter's limit.
+type refusal struct {
+	by   int // index in Claim.Meters, -1 if nobody refuses
+	why  Reason
+	wait int64 // as balance.wait
+}
+
 // inspect reads the claim's meters and says which limit refuses the claim, if
-// one does: budgets before slots before requests before tokens, whosever they are.
-func (l *Ledger) inspect(now int64, c *Claim, want int64) (by int, why Reason, wait int64, err error) {
-	by = -1
+// one does. would is the refusal of a limit in shadow, where none that is enforced
+// refuses.
+func (l *Ledger) inspect(now int64, c *Claim, h *Hold) (is, would refusal, err error) {
+	shadow := Reasons(0)
 	for i, m := range c.Meters {
+		shadow |= m.Shadow
 		if err := l.account(now, m, &l.asked[i]); err != nil {
-			return -1, Admitted, 0, err
-		}
-		r := l.asked[i].refuses(now, want, m)
-		if r == Admitted {
-			continue
-		}
-		wait = max(wait, l.asked[i].wait(now, want, m))
-		if by < 0 || r < why {
-			by, why = i, r
+			return refusal{}, refusal{}, err
 		}
 	}
-	return by, why, wait, nil
+	would.by = -1
+	if is = l.refusal(now, c, h, false); is.by >= 0 && shadow != 0 {
+		would = is
+		if is = l.refusal(now, c, h, true); is.by >= 0 {
+			would.by = -1
+		}
+	}
+	return is, would, nil
+}
+
+// refusal says which limit refuses the claim, of all or of those that are enforced:
+// budgets before slots before requests before tokens, whosever they are.
+func (l *Ledger) refusal(now int64, c *Claim, h *Hold, enforced bool) refusal {
+	r := refusal{by: -1}
+	for i, m := range c.Meters {
+		a, want := &l.asked[i], int64(h.wants(m))
+		if enforced {
+			e := m.enforced()
+			m = &e
+		}
+		why := a.refuses(now, want, m)
+		if why == Admitted {
+			continue
+		}
+		r.wait = max(r.wait, a.wait(now, want, m))
+		if r.by < 0 || why < r.why {
+			r.by, r.why = i, why
+		}
+	}
+	return r
 }
 
 // takeAll holds the claim on all its meters, as inspect read them, or on none.
-// Where another worker changed a meter since, that meter decides again.
+// Where another worker changed a meter since, that meter decides again; for a shadow
+// hold its enforced limits do.
 func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err error) {
 	for i, m := range c.Meters {
 		a := &l.asked[i]
@@ -123,12 +154,17 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 				if err = l.account(now, m, a); err != nil {
 					break
 				}
-				if why = a.refuses(now, int64(h.want), m); why != Admitted {
+				limits := m
+				if h.shadow {
+					e := m.enforced()
+					limits = &e
+				}
+				if why = a.refuses(now, int64(h.wants(m)), limits); why != Admitted {
 					by, err = i, errRefused
 					break
 				}
 			}
-			a.take(now, int64(h.want), int64(h.cost), m)
+			a.take(now, h, m)
 			st := l.put(m, a)
 			if st == OK {
 				break
@@ -260,8 +296,11 @@ func (l *Ledger) writeTally(now int64, t *tally) bool {
 		a.tokens, a.spent = plus(a.tokens, t.tokens), plus(a.spent, int64(t.spent))
 		p := a.paying(t.at)
 		p.spent = plus(p.spent, int64(t.spent))
-		if b := a.at(t.at / minuteMS); !t.meter.MoneyOnly {
+		b := a.at(t.at / minuteMS)
+		if !t.meter.Skips.Has(Requests) {
 			b.requests += t.requests
+		}
+		if !t.meter.Skips.Has(Tokens) {
 			b.used = plus(b.used, t.tokens)
 		}
 	}

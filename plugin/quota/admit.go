@@ -31,7 +31,11 @@ const Never = math.MaxInt64
 // A Verdict is what Admit decided, with the numbers that a client is told.
 type Verdict struct {
 	Reason Reason // Admitted, or what refused
-	Hold   Hold   // to be settled or released once, if admitted
+	// Would is, of an admitted request, what would have refused it if no limit were in
+	// shadow (Meter.Shadow, Terms.Shadow), and WouldBy whose limit that is, as in By.
+	Would   Reason
+	WouldBy int
+	Hold    Hold // to be settled or released once, if admitted
 
 	Tokens   Room // empty without a TPM limit
 	Requests Room // empty without an RPM limit
@@ -87,7 +91,10 @@ type Hold struct {
 	bytes  int64 // of text asked, to learn the ratio
 	at     int64 // ms, when it was admitted
 	want   unit.Tokens
+	shade  unit.Tokens // the same for meters whose tokens are in shadow, see wants
 	cost   unit.PicoUSD
+	shadow bool  // it takes nothing of limits in shadow
+	free   bool  // its tokens count for no limit of the model
 	page   int32 // in the journal; -1 for none
 	slot   int32
 	epoch  uint32
@@ -158,58 +165,73 @@ func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, erro
 func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
 	var v Verdict
 	var h Hold
-	started, taken := false, false
-	for l.begin(t); l.read(now); l.swap() {
-		if !started {
-			started = true
-			h = l.buf.size(now, t, c)
-			if len(c.Meters) > 0 {
-				by, why, wait, err := l.inspect(now, c, int64(h.want))
+decide:
+	for range MaxTries {
+		would := refusal{by: -1} // a limit in shadow
+		started, taken := false, false
+		for l.begin(t); l.read(now); l.swap() {
+			if !started {
+				started = true
+				h = l.buf.size(now, t, c)
+				if len(c.Meters) > 0 {
+					is, instead, err := l.inspect(now, c, &h)
+					if err != nil {
+						return Verdict{}, err
+					}
+					if is.by >= 0 {
+						return l.refusedBy(now, t, c, &h, &is), nil
+					}
+					would = instead
+				}
+			}
+			v = l.buf.admit(now, t, c, &h, would.by >= 0, &l.look)
+			if taken && (!v.OK() || v.Hold.shadow != h.shadow) {
+				l.untakeAll(now, c.Meters, &h)
+				taken = false
+			}
+			if v.OK() && !taken && len(c.Meters) > 0 {
+				h.shadow = v.Hold.shadow
+				by, why, err := l.takeAll(now, c, &h)
 				if err != nil {
 					return Verdict{}, err
 				}
-				if by >= 0 {
-					return l.refusedBy(now, t, c, &h, by, why, wait), nil
+				if why != Admitted {
+					m, want := c.Meters[by].enforced(), int64(h.wants(c.Meters[by]))
+					if why = l.asked[by].refuses(now, want, &m); why == Admitted {
+						// A limit in shadow came to refuse: then less is taken of others.
+						continue decide
+					}
+					return l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, &m)}), nil
 				}
+				taken = true
+			}
+			if v.OK() && c.paid != nil {
+				l.buf.close(&v.Hold, false, c.paid, t)
 			}
 		}
-		v = l.buf.admit(now, t, c, &h, &l.look)
-		switch {
-		case v.OK() && !taken && len(c.Meters) > 0:
-			by, why, err := l.takeAll(now, c, &h)
-			if err != nil {
-				return Verdict{}, err
+		if l.err != nil {
+			if taken {
+				l.untakeAll(now, c.Meters, &h)
 			}
-			if why != Admitted {
-				return l.refusedBy(now, t, c, &h, by, why, l.asked[by].wait(now, int64(h.want), c.Meters[by])), nil
+			return Verdict{}, l.err
+		}
+		v.By = -1
+		v.Meters = l.stand(now, c)
+		if v.OK() {
+			v.Hold.nmeters = copy(v.Hold.meters[:], c.Meters)
+			if would.by >= 0 {
+				v.Would, v.WouldBy = would.why, would.by
 			}
-			taken = true
-		case !v.OK() && taken:
-			l.untakeAll(now, c.Meters, &h)
-			taken = false
 		}
-		if v.OK() && c.paid != nil {
-			l.buf.close(&v.Hold, false, c.paid, t)
-		}
+		return v, nil
 	}
-	if l.err != nil {
-		if taken {
-			l.untakeAll(now, c.Meters, &h)
-		}
-		return Verdict{}, l.err
-	}
-	v.By = -1
-	v.Meters = l.stand(now, c)
-	if v.OK() {
-		v.Hold.nmeters = copy(v.Hold.meters[:], c.Meters)
-	}
-	return v, nil
+	return Verdict{}, ErrConflict
 }
 
 // refusedBy is the verdict of a meter. The wait is true of the model as well.
-func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why Reason, wait int64) Verdict {
-	v := l.buf.admit(now, t, c, h, &l.look) // in memory alone: it is not written
-	if v.OK() {                             // tell what is left without it
+func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) Verdict {
+	v := l.buf.admit(now, t, c, h, false, &l.look) // in memory alone: it is not written
+	if v.OK() {                                    // tell what is left without it
 		for i := range l.look.limits[:l.look.n] {
 			m := &l.look.limits[i]
 			room := Room{Limited: true, Model: max(0, m.left), Caller: max(0, m.room) / milli}
@@ -220,11 +242,12 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why R
 			}
 		}
 		if v.Pool != nil {
-			v.Pool = l.look.stand(false)
+			l.look.waived = AllReasons
+			v.Pool = l.look.stand()
 		}
 	}
-	v.RetryMS = max(wait, v.RetryMS)
-	v.Reason, v.By, v.Hold = why, by, Hold{}
+	v.RetryMS = max(by.wait, v.RetryMS)
+	v.Reason, v.By, v.Would, v.Hold = by.why, by.by, Admitted, Hold{}
 	v.Meters = l.stand(now, c)
 	return v
 }
@@ -236,18 +259,42 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 	if me := r.find(c.Key); me != 0 {
 		key = r.learned(me + lineLearned)
 	}
-	least, limited := int64(t.TPM), t.LimitTPM
+	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
+	slots := r.at(atSlots)
+	if h.measure(t, c, key, model, slots, false) {
+		shade, tokens := h.want, h.tokens
+		h.measure(t, c, key, model, slots, true)
+		if h.shade = shade; t.Shadow.Has(Tokens) {
+			h.tokens = tokens
+		}
+	}
+	return h
+}
+
+// measure says what the request is held for by the limits of tokens, all or those that
+// are enforced. It reports whether any of them is in shadow.
+func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, slots int64, enforced bool) (shadow bool) {
+	shadow = t.LimitTPM && t.Shadow.Has(Tokens)
+	least, limited := int64(t.TPM), t.LimitTPM && !(shadow && enforced)
 	for _, m := range c.Meters {
-		if m.TPM.Limited && (!limited || m.TPM.Max < least) {
+		if !m.TPM.Limited {
+			continue
+		}
+		if m.Shadow.Has(Tokens) {
+			if shadow = true; enforced {
+				continue
+			}
+		}
+		if !limited || m.TPM.Max < least {
 			least, limited = m.TPM.Max, true
 		}
 	}
-	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
-	input, output, beside := c.Ask.estimate(key, model, unit.Tokens(least), limited, r.at(atSlots))
+	input, output, beside := c.Ask.estimate(key, model, unit.Tokens(least), limited, slots)
 	h.input, h.output = input, output
 	if c.Price != nil {
 		h.cost = c.Price.Estimate(h.input, h.output)
 	}
+	h.want, h.tokens = 0, 0
 	if limited {
 		h.want = c.Exact
 		if c.Exact == 0 {
@@ -263,12 +310,13 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 		}
 		h.want = min(h.want, unit.Tokens(least))
 	}
-	return h
+	return shadow
 }
 
 // A limit is one dimension's capacity and what a claim wants of it.
 type limit struct {
 	d        dimension
+	shadow   bool // it refuses nobody
 	capacity int64
 	want     int64
 	left     int64 // for all
@@ -293,9 +341,10 @@ type look struct {
 	pool    uint8 // as in the claim, and the next two
 	hard    bool
 	weight  int64
-	actives int64 // keys, the caller's included
-	weights int64 // of the active keys that the caller shares with, its own included
-	apart   bool  // there are pools, and enough is in use that they are kept apart
+	actives int64   // keys, the caller's included
+	weights int64   // of the active keys that the caller shares with, its own included
+	apart   bool    // there are pools, and enough is in use that they are kept apart
+	waived  Reasons // limits that the request takes nothing of
 	limits  [2]limit
 	n       int
 	pools
@@ -303,20 +352,33 @@ type look struct {
 	later  record   // see wait
 }
 
-// admit decides a claim and books it if it is admitted.
-func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict {
-	me, known := r.enter(now, t, c)
-	l.see(*r, me, t, c, int64(h.tokens))
-	v := Verdict{Active: l.actives, ResetMS: r.msLeft(now)}
+// admit decides a claim and books it if it is admitted. shadow says that a meter's
+// limit in shadow refuses it.
+func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *look) Verdict {
+	book := r
+	if shadow && t.inShadow() {
+		// It would not have come as far as here: it is only told what is left.
+		l.later = append(l.later[:0], *r...)
+		book = &l.later
+	}
+	me, known := book.enter(now, t, c)
+	l.see(*book, me, t, c, int64(h.tokens))
+	v := Verdict{WouldBy: -1, Active: l.actives, ResetMS: r.msLeft(now)}
 	if !known {
 		v.Active--
 	}
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
-		if !l.fits(m, v.ResetMS) && v.OK() {
-			v.Reason, v.Spent = OverRequests, m.capacity == 0 || m.want > m.left
+		if !l.fits(m, v.ResetMS) {
+			why := OverRequests
 			if m.d == tokens {
-				v.Reason = OverTokens
+				why = OverTokens
+			}
+			switch {
+			case m.shadow && v.Would == Admitted:
+				v.Would = why
+			case !m.shadow && v.OK():
+				v.Reason, v.Spent = why, m.capacity == 0 || m.want > m.left
 			}
 		}
 		room := Room{Limited: true, Model: m.left, Caller: m.room}
@@ -326,26 +388,48 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict 
 			v.Tokens = room
 		}
 	}
-	if int(c.Pool) < l.count {
-		v.Pool = l.stand(v.OK())
+	if shadow || !v.OK() {
+		v.Would = Admitted
 	}
-	if v.OK() {
-		v.Hold = *h
-		l.book(&v.Hold, v.ResetMS)
-	} else {
+	shadow = shadow || v.Would != Admitted
+	switch l.waived = 0; {
+	case !v.OK():
+		l.waived = AllReasons
+	case shadow:
+		l.waived = t.Shadow
+	}
+	if int(c.Pool) < l.count {
+		v.Pool = l.stand()
+	}
+	if v.Would != Admitted || !v.OK() {
 		r.add(atTotalRefused, 1)
 		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
-		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
 	}
-	v.Requests.settle(v.OK(), 1)
-	v.Tokens.settle(v.OK(), int64(h.tokens))
+	if !v.OK() {
+		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
+	} else {
+		v.Hold = *h
+		v.Hold.shadow = shadow
+		if shadow && t.inShadow() {
+			r.pass(&v.Hold)
+		} else {
+			l.book(&v.Hold, v.ResetMS)
+		}
+	}
+	v.Requests.settle(!l.waived.Has(Requests), 1)
+	v.Tokens.settle(!l.waived.Has(Tokens), int64(h.tokens))
 	return v
+}
+
+// waives reports whether the request takes nothing of m.
+func (l *look) waives(m *limit) bool {
+	return l.waived != 0 && (m.d == requests && l.waived.Has(Requests) || m.d == tokens && l.waived.Has(Tokens))
 }
 
 // settle makes a room of thousandths before a request the room after it. What
 // others must find does not change by what this caller takes.
-func (r *Room) settle(admitted bool, want int64) {
-	if admitted {
+func (r *Room) settle(takes bool, want int64) {
+	if takes {
 		r.Model -= want
 		r.Caller -= want * milli
 	}
@@ -386,11 +470,11 @@ func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 	l.record, l.me, l.t, l.n, l.count = r, me, t, 0, 0
 	l.pool, l.hard, l.weight = c.Pool, c.Hard, int64(c.Weight)
 	if t.LimitRPM {
-		l.limits[l.n] = limit{d: requests, capacity: t.RPM, want: 1}
+		l.limits[l.n] = limit{d: requests, capacity: t.RPM, want: 1, shadow: t.Shadow.Has(Requests)}
 		l.n++
 	}
 	if t.LimitTPM {
-		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), want: want}
+		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), want: want, shadow: t.Shadow.Has(Tokens)}
 		l.n++
 	}
 	if len(t.Pools.Weights) > 0 {
@@ -441,6 +525,9 @@ func (l *look) book(h *Hold, msLeft int64) {
 	}
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
+		if l.waives(m) {
+			continue
+		}
 		ahead, poolAhead, lent := int64(0), int64(0), int64(0)
 		if int(l.pool) < l.count {
 			poolAhead, lent = l.charge(m, msLeft)
@@ -453,19 +540,33 @@ func (l *look) book(h *Hold, msLeft int64) {
 			h.ahead, h.poolAhead, h.lent = int32(ahead), int32(poolAhead), lent
 		}
 	}
-	r.add(atRequests, 1)
 	r.add(atSlots, 1)
 	r.add(atTotalRequests, 1)
-	r.add(atHeld, int64(h.tokens))
-	r.set4(me+lineCount, r.at4(me+lineCount)+1)
 	r.set4(me+lineSlots, r.at4(me+lineSlots)+1)
+	if !l.waived.Has(Requests) {
+		r.add(atRequests, 1)
+		r.set4(me+lineCount, r.at4(me+lineCount)+1)
+	}
+	if l.waived.Has(Tokens) {
+		h.tokens, h.free = 0, true
+		return
+	}
+	r.add(atHeld, int64(h.tokens))
 	r.add(me+lineHeld, int64(h.tokens))
+}
+
+// pass counts a request that takes nothing of the model's limits: in flight and in the
+// totals alone.
+func (r record) pass(h *Hold) {
+	h.minute, h.key, h.tokens, h.free = r.at(atMinute), noLine, 0, true
+	r.add(atSlots, 1)
+	r.add(atTotalRequests, 1)
 }
 
 // fitsAll reports whether the caller would be admitted then.
 func (l *look) fitsAll(msLeft int64) bool {
 	for i := range l.limits[:l.n] {
-		if !l.fits(&l.limits[i], msLeft) {
+		if m := &l.limits[i]; !m.shadow && !l.fits(m, msLeft) {
 			return false
 		}
 	}
@@ -477,7 +578,7 @@ func (l *look) fitsAll(msLeft int64) bool {
 // the minute it is when what is kept back for others has shrunk enough.
 func (l *look) wait(now, end int64, c *Claim, want int64) int64 {
 	for i := range l.limits[:l.n] {
-		if m := &l.limits[i]; m.capacity == 0 || l.hard && l.weight == 0 {
+		if m := &l.limits[i]; !m.shadow && (m.capacity == 0 || l.hard && l.weight == 0) {
 			return Never
 		}
 	}
@@ -487,7 +588,7 @@ func (l *look) wait(now, end int64, c *Claim, want int64) int64 {
 	// In a later minute debt stands in the way, or for who has no reservation,
 	// everybody else's.
 	r, at := l.record, now+(end+999)/1000*1000
-	if limit, used := int64(l.t.TPM), r.at(atUsed); l.t.LimitTPM && used > limit {
+	if limit, used := int64(l.t.TPM), r.at(atUsed); l.t.LimitTPM && !l.t.Shadow.Has(Tokens) && used > limit {
 		at += min((used-limit+want-1)/limit, 1<<16) * minuteMS
 	}
 	for range 4 {
@@ -574,11 +675,14 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 		r.add(atEstimatedRequests, 1)
 		r.add(atEstimatedTokens, int64(s.Total))
 	}
-	if s.Learn {
+	if s.Learn && h.key != noLine {
 		r.learn(atLearned, s, h.bytes)
 		if me != 0 && !isCrowd(uint64(r.at(me+lineID))) {
 			r.learn(me+lineLearned, s, h.bytes)
 		}
+	}
+	if h.free {
+		return
 	}
 	charge, debt := int64(s.Total), int64(0)
 	switch h.minute {

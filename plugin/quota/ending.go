@@ -77,7 +77,7 @@ func (l *Ledger) tryEnd(now int64, e *ending) error {
 				l.one.drop(h, m)
 			}
 			if e.how == settled {
-				l.one.charge(h.at, now, h.want, &e.spent, m)
+				l.one.charge(now, h, &e.spent, m)
 			}
 		}
 		if l.failed != nil {

@@ -41,9 +41,12 @@ type Meter struct {
 	// Sliding makes RPM and TPM hold over any sixty seconds (by the estimate of
 	// two neighbouring minutes) instead of each clock minute.
 	Sliding bool
-	// MoneyOnly keeps a request out of the meter's minutes: it counts for the
-	// money and the slots alone. Other claims on the same meter may count whole.
-	MoneyOnly bool
+	// Skips are what a request does not count for here, of Requests and Tokens: with
+	// both, for the money and the slots alone. Other claims on the same meter may
+	// count whole.
+	Skips Reasons
+	// Shadow are the limits that refuse nobody, see Verdict.Would.
+	Shadow Reasons
 
 	key string // where it lies in the store
 }
@@ -363,20 +366,25 @@ func (b *balance) wait(now, want int64, m *Meter) int64 {
 }
 
 // take holds a claim.
-func (b *balance) take(now, want, cost int64, m *Meter) {
-	if p := b.at(now / minuteMS); !m.MoneyOnly {
-		p.requests++
-		p.held = plus(p.held, want)
+func (b *balance) take(now int64, h *Hold, m *Meter) {
+	skips, minute := h.skips(m), b.at(now/minuteMS)
+	if !skips.Has(Requests) {
+		minute.requests++
+	}
+	if !skips.Has(Tokens) {
+		minute.held = plus(minute.held, int64(h.wants(m)))
+	}
+	if !skips.Has(Parallel) {
+		b.slots++
 	}
 	p := b.paying(now)
-	p.held = plus(p.held, cost)
-	b.slots++
+	p.held = plus(p.held, int64(h.cost))
 	b.requests++
 }
 
 // untake undoes take for a request that another limit refused after all.
 func (b *balance) untake(h *Hold, m *Meter) {
-	if p := b.at(h.at / minuteMS); p != nil && !m.MoneyOnly {
+	if p := b.at(h.at / minuteMS); p != nil && !h.skips(m).Has(Requests) {
 		p.requests = max(0, p.requests-1)
 	}
 	b.requests = max(0, b.requests-1)
@@ -385,33 +393,36 @@ func (b *balance) untake(h *Hold, m *Meter) {
 
 // drop takes a hold off the book.
 func (b *balance) drop(h *Hold, m *Meter) {
-	if p := b.at(h.at / minuteMS); p != nil && !m.MoneyOnly {
-		p.held = max(0, p.held-int64(h.want))
+	skips := h.skips(m)
+	if p := b.at(h.at / minuteMS); p != nil && !skips.Has(Tokens) {
+		p.held = max(0, p.held-int64(h.wants(m)))
 	}
 	if p := b.paying(h.at); p != nil {
 		p.held = max(0, p.held-int64(h.cost))
 	}
-	b.slots = max(0, b.slots-1)
+	if !skips.Has(Parallel) {
+		b.slots = max(0, b.slots-1)
+	}
 }
 
 // charge books what an answer cost in the minute and the period in which its
 // request was admitted. What is above that minute's limit is debt, which the
 // present one has to pay. A minute or a period whose book is gone is over: its
 // money counts in the total alone.
-func (b *balance) charge(at, now int64, held unit.Tokens, s *Spent, m *Meter) {
-	total := int64(max(0, s.Total))
+func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
+	at, total := h.at, int64(max(0, s.Total))
 	b.tokens, b.spent = plus(b.tokens, total), plus(b.spent, int64(s.Cost))
 	if p := b.paying(at); p != nil {
 		p.spent = plus(p.spent, int64(s.Cost))
 	}
-	if m.MoneyOnly {
+	if h.skips(m).Has(Tokens) {
 		return
 	}
 	present := b.at(now / minuteMS)
 	p := b.at(at / minuteMS)
 	switch {
 	case p == nil:
-		present.debt = plus(present.debt, max(0, total-int64(held))) // what was held is paid for
+		present.debt = plus(present.debt, max(0, total-int64(h.wants(m)))) // what was held is paid for
 	case p == present || !m.TPM.Limited:
 		p.used = plus(p.used, total)
 	default:

@@ -52,7 +52,7 @@ func crowd(pool uint8) uint64 {
 	return ^uint64(pool)
 }
 
-func isCrowd(id uint64) bool { return id == 0 || id > ^uint64(MaxPools) }
+func isCrowd(id uint64) bool { return id == 0 || id >= noLine }
 
 // pools are what the lines say of each pool, for one decision.
 type pools struct {
@@ -225,7 +225,7 @@ func (l *look) poolTotal(m *limit, room int64) int64 {
 }
 
 // stand tells how the caller's pool stands after the request.
-func (l *look) stand(admitted bool) *Reserved {
+func (l *look) stand() *Reserved {
 	s, v := &l.stands, &l.views[l.pool]
 	*s = Reserved{}
 	for i := range l.limits[:l.n] {
@@ -233,7 +233,7 @@ func (l *look) stand(admitted bool) *Reserved {
 		s.Saturation = max(s.Saturation, mulDiv(l.total(m.d), One, max(1, m.capacity)))
 		part := whole(v.part[m.d])
 		left := part - v.taken[m.d]
-		if admitted {
+		if !l.waives(m) {
 			left -= m.want
 		}
 		if m.d == tokens {

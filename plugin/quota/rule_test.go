@@ -159,7 +159,7 @@ func TestMoneyOnly(t *testing.T) {
 	team := NewMeter(ForTeam, "t", "m")
 	team.RPM, team.TPM, team.Budget, team.Parallel = capped(1), capped(100), capped(100), capped(9)
 	money := NewMeter(ForTeam, "t", "m")
-	money.Budget, money.Parallel, money.MoneyOnly = team.Budget, team.Parallel, true
+	money.Budget, money.Parallel, money.Skips = team.Budget, team.Parallel, Requests|Tokens
 	key := NewMeter(ForKey, "other", "")
 	key.TPM = capped(100_000) // so that tokens are held
 	ask := func(l *Ledger, m *Meter) Verdict {

@@ -14,8 +14,9 @@ type Terms struct {
 	RPM      int64       // requests a minute, likewise
 	LimitTPM bool        // whether TPM limits anything; false is no limit
 	LimitRPM bool
-	Pools    Pools  // that priorities reserve; none lets keys share it
-	id       uint64 // groupID of Key
+	Pools    Pools   // that priorities reserve; none lets keys share it
+	Shadow   Reasons // those of the two limits that refuse nobody, of those that there are; see Verdict.Would
+	id       uint64  // groupID of Key
 }
 
 // KeyID shortens a virtual key's sha256 to the id of its line. Two of n keys

@@ -77,7 +77,8 @@ func (s *seat) decode(v []byte) bool {
 }
 
 const (
-	noteSize  = 7*8 + MaxMeters*17
+	noteSize  = noteHead + MaxMeters*17
+	noteHead  = 8 * 8
 	pageNotes = 8 // holds a page
 	pageBytes = 16 + pageNotes*noteSize + 8
 )
@@ -85,8 +86,9 @@ const (
 // A page of the journal: magic 8 | stamp 8 | notes | stamp 8. Only its worker
 // writes it, or who clears its seat. A note is one open hold, 8 bytes each but
 // the last: group id (0 is a free note, noGroup a hold that is off the model's
-// record), key, minute, tokens on the model, tokens on the meters, cost, time and
-// number of meters, the meters' ids of 17 bytes.
+// record), key, minute, tokens on the model, tokens on the meters, the same on those
+// whose tokens are in shadow, cost, time and number of meters, the meters' ids of 17
+// bytes, with what the hold skips there beside the scope.
 type page struct {
 	key  string
 	buf  [pageBytes]byte
@@ -102,21 +104,27 @@ func (p *page) put(i int, group uint64, h *Hold) {
 	le.PutUint64(n[16:], uint64(h.minute))
 	le.PutUint64(n[24:], uint64(h.tokens))
 	le.PutUint64(n[32:], uint64(h.want))
-	le.PutUint64(n[40:], uint64(h.cost))
+	le.PutUint64(n[40:], uint64(h.shade))
+	le.PutUint64(n[48:], uint64(h.cost))
 	// 56 bits of milliseconds reach far beyond any clock.
-	le.PutUint64(n[48:], uint64(h.at)<<8|uint64(h.nmeters))
+	le.PutUint64(n[56:], uint64(h.at)<<8|uint64(h.nmeters))
 	for k, m := range h.meters[:h.nmeters] {
-		id := n[56+17*k:]
+		id := n[noteHead+17*k:]
 		copy(id, m.ID[:])
-		if m.MoneyOnly {
-			id[0] |= moneyOnly
+		skips := h.skips(m) &^ shaded
+		if m.Shadow.Has(Tokens) {
+			skips |= shaded
 		}
+		id[0] |= byte(skips) << scopeBits
 	}
 }
 
 const (
 	noGroup   = 1<<64 - 1
-	moneyOnly = 0x80 // beside the scope in a meter's id: Meter.MoneyOnly
+	scopeBits = 4
+	// shaded is a note's bit for a meter whose tokens are in shadow. No hold skips
+	// money.
+	shaded = Budget
 )
 
 // hold reads a note; its meters have no limits.
@@ -124,13 +132,18 @@ func (p *page) hold(i int) (group uint64, h Hold) {
 	n, le := p.note(i), binary.LittleEndian
 	group = le.Uint64(n)
 	h.key, h.minute, h.tokens = le.Uint64(n[8:]), int64(le.Uint64(n[16:])), unit.Tokens(le.Uint64(n[24:]))
-	h.want, h.cost, h.at = unit.Tokens(le.Uint64(n[32:])), unit.PicoUSD(le.Uint64(n[40:])), int64(le.Uint64(n[48:])>>8)
-	h.nmeters = min(int(n[48]), MaxMeters)
+	h.want, h.shade = unit.Tokens(le.Uint64(n[32:])), unit.Tokens(le.Uint64(n[40:]))
+	h.cost, h.at = unit.PicoUSD(le.Uint64(n[48:])), int64(le.Uint64(n[56:])>>8)
+	h.nmeters = min(int(n[56]), MaxMeters)
 	for k := range h.nmeters {
-		id := MeterID(n[56+17*k : 56+17*(k+1)])
-		money := id[0]&moneyOnly != 0
-		id[0] &^= moneyOnly
-		h.meters[k] = &Meter{ID: id, MoneyOnly: money, key: meterKey(&id)}
+		id := MeterID(n[noteHead+17*k : noteHead+17*(k+1)])
+		m := &Meter{Skips: Reasons(id[0]>>scopeBits) &^ shaded}
+		if id[0]>>scopeBits&byte(shaded) != 0 {
+			m.Shadow = Tokens
+		}
+		id[0] &= 1<<scopeBits - 1
+		m.ID, m.key = id, meterKey(&id)
+		h.meters[k] = m
 	}
 	return group, h
 }

@@ -20,6 +20,10 @@ func TestEffective(t *testing.T) {
 	daily := all
 	daily.Duration = day.Duration
 	none := tenant.Limits{}
+	in := func(l tenant.Limits, shadow quota.Reasons) tenant.Limits {
+		l.Shadow = shadow
+		return l
+	}
 	for name, c := range map[string]struct{ own, budget, want tenant.Limits }{
 		"nothing of its own":                 {none, all, all},
 		"a limit of 0 is a limit":            {some, all, mixed},
@@ -27,6 +31,9 @@ func TestEffective(t *testing.T) {
 		"a duration of its own":              {day, all, daily},
 		"what neither has":                   {some, none, some},
 		"a budget with a part of the limits": {none, some, some},
+		"a budget in shadow":                 {some, in(all, quota.AllReasons), in(mixed, quota.Tokens|quota.Parallel)},
+		"limits in shadow":                   {in(some, quota.Requests|quota.Tokens), all, in(mixed, quota.Requests|quota.Tokens)},
+		"both in shadow":                     {in(none, quota.Budget), in(some, quota.Requests|quota.Tokens), in(some, quota.Budget|quota.Requests)},
 	} {
 		s, b := &tenant.Subject{Limits: c.own}, &tenant.Subject{Kind: tenant.Budget, Limits: c.budget}
 		if got := tenant.Effective(s, b); got != c.want {

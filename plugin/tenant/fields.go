@@ -33,23 +33,23 @@ func fieldsOf(k Kind) string {
 	case Key:
 		return "n:key_name A:key_alias U:user_id T:team_id G:budget_id M:models S:aliases B:max_budget F:soft_budget D:budget_duration " +
 			"P:max_parallel_requests K:tpm_limit R:rpm_limit J:metadata X:model_max_budget Y:model_rpm_limit Z:model_tpm_limit W:tags " +
-			"L:blocked V:duration H:temp_budget_increase Q:temp_budget_expiry O:rpm_limit_type O:tpm_limit_type e:expires c:created_at u:updated_at"
+			"L:blocked V:duration H:temp_budget_increase Q:temp_budget_expiry O:rpm_limit_type O:tpm_limit_type N:enforce e:expires c:created_at u:updated_at"
 	case User:
 		return "I:user_id A:user_alias E:user_email C:user_role M:models B:max_budget F:soft_budget D:budget_duration " +
-			"P:max_parallel_requests K:tpm_limit R:rpm_limit J:metadata X:model_max_budget Y:model_rpm_limit Z:model_tpm_limit c:created_at u:updated_at"
+			"P:max_parallel_requests K:tpm_limit R:rpm_limit J:metadata X:model_max_budget Y:model_rpm_limit Z:model_tpm_limit N:enforce c:created_at u:updated_at"
 	case Team:
 		return "A:team_alias I:team_id M:models S:model_aliases B:max_budget F:soft_budget D:budget_duration " +
 			"P:max_parallel_requests K:tpm_limit R:rpm_limit J:metadata X:model_max_budget Y:model_rpm_limit Z:model_tpm_limit W:tags L:blocked " +
-			"1:team_member_budget 2:team_member_budget_duration 3:team_member_rpm_limit 4:team_member_tpm_limit c:created_at u:updated_at"
+			"1:team_member_budget 2:team_member_budget_duration 3:team_member_rpm_limit 4:team_member_tpm_limit N:enforce c:created_at u:updated_at"
 	case Member:
 		return "U:user_id T:team_id C:role B:max_budget_in_team D:budget_duration " +
-			"P:max_parallel_requests K:tpm_limit R:rpm_limit M:allowed_models c:created_at u:updated_at"
+			"P:max_parallel_requests K:tpm_limit R:rpm_limit M:allowed_models N:enforce c:created_at u:updated_at"
 	case Customer:
 		return "I:user_id A:alias L:blocked G:budget_id B:max_budget D:budget_duration " +
-			"P:max_parallel_requests K:tpm_limit R:rpm_limit M:models J:metadata c:created_at u:updated_at"
+			"P:max_parallel_requests K:tpm_limit R:rpm_limit M:models J:metadata N:enforce c:created_at u:updated_at"
 	case Budget:
 		return "I:budget_id B:max_budget F:soft_budget D:budget_duration " +
-			"P:max_parallel_requests K:tpm_limit R:rpm_limit c:created_at u:updated_at"
+			"P:max_parallel_requests K:tpm_limit R:rpm_limit N:enforce c:created_at u:updated_at"
 	}
 	return ""
 }
@@ -101,6 +101,7 @@ const (
 	increaseField     field = 'H'
 	increaseEndField  field = 'Q'
 	limitTypeField    field = 'O'
+	enforceField      field = 'N'
 	memberBudgetField field = '1'
 	memberResetField  field = '2'
 	memberRPMField    field = '3'
@@ -365,6 +366,8 @@ func (r *fieldReader) read(f field, path string, n int) {
 			r.wrong(path, "true or false", n)
 		}
 		s.Blocked = v.Num != 0
+	case enforceField:
+		s.Limits.Shadow = r.shadow(path, n)
 	case lifeField:
 		s.Expires = r.life(path, n)
 	case increaseField:
@@ -496,6 +499,43 @@ func (r *fieldReader) limit(path string, n int, money bool) quota.Cap {
 		return quota.Cap{Limited: true, Max: int64(unit.Dollars(amount))}
 	}
 	return quota.Cap{Limited: true, Max: int64(amount)}
+}
+
+// enforceNames are the limits that enforce may name, by the bits of quota.Reasons.
+const enforceNames = "max_budget max_parallel_requests rpm_limit tpm_limit"
+
+// shadow reads enforce, null for true: whether limits are enforced, all of them or
+// those of each name.
+func (r *fieldReader) shadow(path string, n int) (shadow quota.Reasons) {
+	const want = "true or false, for all limits or in an object for some of " + enforceNames
+	v := &r.tree[n]
+	switch {
+	case v.Kind == document.Boolean && v.Num == 0:
+		return quota.AllReasons
+	case v.Kind != document.Object && v.Kind != document.Boolean && v.Kind != document.Null:
+		r.wrong(path, want, n)
+	}
+	for i := v.First; i != 0; i = r.tree[i].Next {
+		m, bit, names := &r.tree[i], quota.Reasons(1), enforceNames
+		at := document.Member(path, m.Key)
+		for name := ""; ; bit <<= 1 {
+			if names == "" {
+				r.fail(at, "one of "+enforceNames, "another name")
+				return 0
+			}
+			if name, names, _ = strings.Cut(names, " "); name == m.Key {
+				break
+			}
+		}
+		switch {
+		case m.Kind == document.Null:
+		case m.Kind != document.Boolean:
+			r.wrong(at, "true or false", i)
+		case m.Num == 0:
+			shadow |= bit
+		}
+	}
+	return shadow
 }
 
 // decimal reads a decimal number; ParseFloat would also take "inf" and "0x1p-2".
@@ -909,6 +949,8 @@ func appendField(dst []byte, s *Subject, f field) []byte {
 		return appendMetadata(dst, s)
 	case blockedField:
 		return strconv.AppendBool(dst, s.Blocked)
+	case enforceField:
+		return appendEnforce(dst, s.Limits.Shadow)
 	case increaseField:
 		if s.TempExpiry != 0 {
 			dst = s.TempIncrease.Append(dst)
@@ -925,6 +967,24 @@ func appendField(dst []byte, s *Subject, f field) []byte {
 		return AppendTime(dst, s.Updated)
 	}
 	return dst
+}
+
+// appendEnforce appends what is not enforced as it is read, nothing where all is.
+func appendEnforce(dst []byte, shadow quota.Reasons) []byte {
+	switch shadow {
+	case 0:
+		return dst
+	case quota.AllReasons:
+		return append(dst, "false"...)
+	}
+	dst = append(dst, '{')
+	for names := enforceNames; names != ""; shadow >>= 1 {
+		var name string
+		if name, names, _ = strings.Cut(names, " "); shadow&1 != 0 {
+			dst = append(appendName(dst, name), "false"...)
+		}
+	}
+	return append(dst, '}')
 }
 
 // AppendLimits appends limits as LiteLLM has them in litellm_budget_table,

@@ -515,3 +515,45 @@ func orEmpty(s string) string {
 	}
 	return s
 }
+
+// enforce is read and shown in its two forms for every kind, and replaced as a whole.
+func TestEnforce(t *testing.T) {
+	const want = "want true or false, for all limits or in an object for some of max_budget max_parallel_requests rpm_limit tpm_limit, got "
+	for kind := range NumKinds {
+		for _, c := range []struct {
+			text   string
+			shadow quota.Reasons
+			shown  string
+			err    string
+		}{
+			{`{}`, quota.Requests, `{"rpm_limit":false}`, ""},
+			{`{"enforce":null}`, 0, "", ""},
+			{`{"enforce":true}`, 0, "", ""},
+			{`{"enforce":{}}`, 0, "", ""},
+			{`{"enforce":false}`, quota.AllReasons, "false", ""},
+			{`{"enforce":{"tpm_limit":false,"max_budget":false,"rpm_limit":true}}`, quota.Budget | quota.Tokens, `{"max_budget":false,"tpm_limit":false}`, ""},
+			{`{"enforce":{"max_parallel_requests":false}}`, quota.Parallel, `{"max_parallel_requests":false}`, ""},
+			{`{"enforce":"false"}`, 0, "", "enforce: " + want + `"false"`},
+			{`{"enforce":0}`, 0, "", "enforce: " + want + "0"},
+			{`{"enforce":["rpm_limit"]}`, 0, "", "enforce: " + want + "a list"},
+			{`{"enforce":{"rpm_limit":null}}`, 0, "", ""},
+			{`{"enforce":{"rpm_limit":1}}`, 0, "", "enforce.rpm_limit: want true or false, got 1"},
+			{`{"enforce":{"rpm":false}}`, 0, "", "enforce.rpm: want one of max_budget max_parallel_requests rpm_limit tpm_limit, got another name"},
+			{`{"enforce":{"":false}}`, 0, "", "enforce[\"\"]: want one of max_budget max_parallel_requests rpm_limit tpm_limit, got another name"},
+		} {
+			s := Subject{Kind: kind, Limits: Limits{Shadow: quota.Requests}}
+			err := apply(t, &s, c.text, true)
+			if c.err != "" {
+				if err == nil || err.Error() != c.err {
+					t.Errorf("kind %d %s: %v, want %s", kind, c.text, err, c.err)
+				}
+				continue
+			}
+			_, shown, _ := strings.Cut(string(AppendFields(nil, &s)), `"enforce":`)
+			shown, _, _ = strings.Cut(shown, `,"created_at"`)
+			if shown, _, _ = strings.Cut(shown, `,"expires"`); err != nil || s.Limits.Shadow != c.shadow || shown != c.shown {
+				t.Errorf("kind %d %s: %v, %d, shown as %s", kind, c.text, err, s.Limits.Shadow, shown)
+			}
+		}
+	}
+}

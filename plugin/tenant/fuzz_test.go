@@ -215,7 +215,7 @@ func FuzzSubject(f *testing.F) {
 		s.Alias, s.UserID, s.TeamID, s.Priority, s.Metadata = alias, user, team, priority, metadata
 		s.Models, s.Aliases = strings.Split(model, ","), [][2]string{{model, alias}}
 		s.Created, s.TempIncrease, s.Blocked = created, unit.PicoUSD(max), flag
-		l := tenant.Limits{TPM: quota.Cap{Limited: flag}, Soft: quota.Cap{Limited: true, Max: max}}
+		l := tenant.Limits{TPM: quota.Cap{Limited: flag}, Soft: quota.Cap{Limited: true, Max: max}, Shadow: quota.Reasons(max) & quota.AllReasons}
 		if n != 0 {
 			l.Duration = period.Duration{N: n, Unit: period.Unit(u % 6)}
 		}

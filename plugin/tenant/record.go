@@ -42,7 +42,7 @@ type place struct {
 //	text: the id, then all strings in the order of their lengths
 //
 // Limits are which of them there are 1 | caps, 8 each | N 4 and unit 1 of the
-// duration. A key's id is its hash, 32 bytes. A record says one thing in one
+// duration | what is in shadow 1. A key's id is its hash, 32 bytes. A record says one thing in one
 // way alone, so that records are equal when subjects are.
 const (
 	rowMagic  = 0x01535346 // "FSS" and layout 1
@@ -75,7 +75,13 @@ func (l *Limits) caps() [5]*quota.Cap {
 	return [...]*quota.Cap{&l.Budget, &l.Soft, &l.TPM, &l.RPM, &l.Parallel}
 }
 
-const hasDuration = 1 << 5
+// reasons are what each of caps refuses for; a soft budget refuses nobody.
+var reasons = [5]quota.Reasons{quota.Budget, 0, quota.Tokens, quota.Requests, quota.Parallel}
+
+const (
+	hasDuration = 1 << 5
+	hasShadow   = 1 << 6
+)
 
 // fits reports whether the subject can be kept.
 func (s *Subject) fits() bool {
@@ -97,7 +103,7 @@ func (s *Subject) fits() bool {
 		(s.Kind != Key || len(s.Alias) <= MaxID)
 }
 
-const maxLimits = 1 + 5*8 + 5
+const maxLimits = 1 + 5*8 + 5 + 1
 
 // append appends the record to dst. id is what the record is found by: a key's
 // hash, any other subject's ID. The subject fits.
@@ -181,6 +187,10 @@ func (l *Limits) append(dst []byte) []byte {
 		dst[mask] |= hasDuration
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(l.Duration.N))
 		dst = append(dst, byte(l.Duration.Unit))
+	}
+	if l.Shadow != 0 {
+		dst[mask] |= hasShadow
+		dst = append(dst, byte(l.Shadow))
 	}
 	return dst
 }
@@ -345,5 +355,9 @@ func (r *reader) limits(l *Limits) {
 		}
 		r.bad = r.bad || l.Duration.N == 0 || l.Duration.Unit > period.Month
 	}
-	r.bad = r.bad || mask>>6 != 0
+	if mask&hasShadow != 0 {
+		l.Shadow = quota.Reasons(r.byte())
+		r.bad = r.bad || l.Shadow == 0 || l.Shadow > quota.AllReasons
+	}
+	r.bad = r.bad || mask>>7 != 0
 }

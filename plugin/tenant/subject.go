@@ -69,6 +69,7 @@ type Limits struct {
 	TPM      quota.Cap       // tpm_limit
 	RPM      quota.Cap       // rpm_limit
 	Parallel quota.Cap       // max_parallel_requests
+	Shadow   quota.Reasons   // enforce: those that refuse nobody
 }
 
 // ModelLimits are limits for one model group.

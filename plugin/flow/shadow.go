@@ -1,0 +1,81 @@
+package flow
+
+import (
+	"fairshare/plugin/quota"
+	"fairshare/plugin/tenant"
+)
+
+// wouldRefuseHeader tells of a request that passed which limit in shadow would have refused
+// it, as kind and whose:
+//
+//	value = kind "; " ( "proxy" | whose "=" name [ "; model=" name ] )
+//	kind  = "requests" | "tokens" | "parallel" | "budget"
+//	whose = "model" | "key" | "user" | "team" | "member" | "customer"
+//
+// A key is named by its alias, or by its hash if it has none, a member by team and user with
+// a "/" between them. In names what is not visible ASCII, and ";", "=" and "%", are written
+// as "%" and two hexadecimal digits.
+const wouldRefuseHeader = "x-fairshare-would-refuse"
+
+// wouldRefuseKinds are the kinds of limits, by the reason that they refuse for.
+var wouldRefuseKinds = [...]struct {
+	name string
+	Metric
+}{
+	quota.OverBudget: {"budget", WouldRefuseBudget}, quota.OverParallel: {"parallel", WouldRefuseParallel},
+	quota.OverRequests: {"requests", WouldRefuseRequests}, quota.OverTokens: {"tokens", WouldRefuseTokens},
+}
+
+// wouldRefuse labels and counts a request that limits in shadow let through.
+func (x *Exchange) wouldRefuse(v *quota.Verdict) {
+	kind := &wouldRefuseKinds[v.Would]
+	x.gateway.worker.count(kind.Metric, 1)
+	x.recordWouldRefuse(kind.Metric)
+	text := append([]byte(kind.name), "; "...)
+	if v.WouldBy < 0 {
+		text = appendVisible(append(text, "model="...), x.group.model.Name)
+	} else {
+		text = x.metered[v.WouldBy].appendWhose(text)
+	}
+	x.told.text(wouldRefuseHeader, string(text))
+}
+
+// subjectNames are what people call whom a limit is for.
+var subjectNames = [tenant.NumKinds]string{
+	tenant.Key: "key", tenant.User: "user", tenant.Team: "team", tenant.Member: "member", tenant.Customer: "customer",
+}
+
+func (m *metered) appendWhose(dst []byte) []byte {
+	s := m.subject
+	if s == nil {
+		return append(dst, "proxy"...)
+	}
+	dst = append(append(dst, subjectNames[s.Kind]...), '=')
+	switch {
+	case s.Kind == tenant.Member:
+		dst = appendVisible(dst, s.TeamID)
+		dst = appendVisible(append(dst, '/'), s.UserID)
+	case s.Kind == tenant.Key && s.Alias != "":
+		dst = appendVisible(dst, s.Alias)
+	default:
+		dst = appendVisible(dst, s.ID)
+	}
+	if m.model != "" {
+		dst = appendVisible(append(dst, "; model="...), m.model)
+	}
+	return dst
+}
+
+// appendVisible appends a name as a header may have it.
+func appendVisible(dst []byte, name string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(name) {
+		c := name[i]
+		if c <= ' ' || c > '~' || c == ';' || c == '=' || c == '%' {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}

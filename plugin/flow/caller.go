@@ -55,6 +55,7 @@ func (g *Gateway) caller(now int64, key *tenant.Subject) (*caller, quota.Status)
 	*built = c
 	g.build(now, built)
 	*at = built
+	g.worker.introduce(key)
 	return built, quota.OK
 }
 

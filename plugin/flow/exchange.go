@@ -289,6 +289,7 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 	default:
 		d = x.overLimit(v)
 	}
+	x.gateway.worker.ledger.NameRefused(&x.group.terms, &x.caller.key.Hash, x.caller.key.Alias)
 	return &d
 }
 

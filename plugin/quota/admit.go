@@ -200,6 +200,9 @@ func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
 	}
 	v.By = -1
 	v.Meters = l.stand(now, c)
+	if !v.OK() {
+		l.refuse(now, t, c.Key, &l.look.why, v.RetryMS)
+	}
 	if v.OK() {
 		v.Hold.nmeters = copy(v.Hold.meters[:], c.Meters)
 	}
@@ -226,6 +229,9 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by int, why R
 	v.RetryMS = max(wait, v.RetryMS)
 	v.Reason, v.By, v.Hold = why, by, Hold{}
 	v.Meters = l.stand(now, c)
+	r := c.Meters[by].explain(why, h, &v.Meters[by])
+	r.Pool = c.Pool
+	l.refuse(now, t, c.Key, &r, v.RetryMS)
 	return v
 }
 
@@ -294,7 +300,10 @@ type look struct {
 	n       int
 	pools
 	stands Reserved // the caller's pool, for its verdict
+	why    Refusal  // of the last refusal
 	later  record   // see wait
+
+	everyone [MaxPools + 1]peers // by pool, the last those without, see copyTo
 }
 
 // admit decides a claim and books it if it is admitted.
@@ -312,6 +321,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict 
 			if m.d == tokens {
 				v.Reason = OverTokens
 			}
+			l.explain(m, v.ResetMS)
 		}
 		room := Room{Limited: true, Model: m.left, Caller: m.room}
 		if m.d == requests {
@@ -329,6 +339,11 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, l *look) Verdict 
 	} else {
 		r.add(atTotalRefused, 1)
 		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
+		if v.Reason == OverTokens {
+			r.add(atRefusedTokens, l.why.Wanted)
+		} else {
+			r.add(atRefusedRequests, 1)
+		}
 		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
 	}
 	v.Requests.settle(v.OK(), 1)
@@ -569,6 +584,9 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 	if s.Estimated {
 		r.add(atEstimatedRequests, 1)
 		r.add(atEstimatedTokens, int64(s.Total))
+	} else if t.LimitTPM && !void {
+		r.add(atTold, 1)
+		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
 	if s.Learn {
 		r.learn(atLearned, s, h.bytes)

@@ -206,12 +206,12 @@ func (x *Exchange) answerMetrics(now int64) Decision {
 	}
 	s.share(7)
 	s.models()
-	s.share(6)
-	s.shares()
 	for i, kind := range [...]tenant.Kind{tenant.Team, tenant.User, tenant.Customer, tenant.Key} {
-		s.share(5 - i)
+		s.share(6 - i)
 		s.subjects(kind)
 	}
+	s.share(2)
+	s.shares()
 	s.share(1)
 	s.series()
 	if s.failed {
@@ -401,6 +401,10 @@ func (s *scrape) book(gr *group, b *quota.Book) {
 		}
 	}
 	for i := range b.Pools {
+		if s.full() {
+			s.left++
+			continue
+		}
 		p, name := &b.Pools[i], orNone(s.gateway.priority(i))
 		if gr.terms.LimitTPM {
 			s.priority(gr, name, inTokens, p.TokenShare, int64(p.Used), int64(p.Held), p.TokensReleased)

@@ -33,7 +33,7 @@ type Refusal struct {
 	Reason Reason
 	Pool   uint8 // as in the claim
 	Wanted int64
-	Left   int64 // for all: of the model, or of the meter
+	Left   int64 // of the model for all, ByShare for the caller's priority; of the meter
 	Share  int64 // what the limit gives: the key's share, the priority's reservation, all of the model or of the meter
 	Taken  int64 // of the minute: by the key, by the priority, by all
 	Kept   int64 // of what is left, for others
@@ -88,7 +88,8 @@ func (l *look) explain(m *limit, msLeft int64) {
 			}
 		}
 		w.Share, w.Taken = l.shareOf(m, mates), l.taken(m.d, l.me)
-		w.Kept = m.left - max(0, m.room)/milli
+		w.Left = min(m.left, max(0, pool)/milli)
+		w.Kept = max(0, w.Left-max(0, m.room)/milli)
 	}
 }
 

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"fairshare/plugin/config"
@@ -139,6 +140,17 @@ var families = [numFamilies][2]string{
 	priorityBorrowed:    {"fairshare_priority_borrowed", "What of that is beyond its reservation"},
 	priorityReleased:    {"fairshare_priority_released", "What a priority's keys did not take of its reservation and is not kept for them any more"},
 	leftOut:             {"fairshare_metrics_left_out", "Subjects and series for which this answer had no room"},
+}
+
+// ModelMetrics are Fairshare's own families in /metrics, with what they mean (README
+// lists them from here).
+func ModelMetrics() (own [][2]string) {
+	for _, f := range families {
+		if strings.HasPrefix(f[0], "fairshare_") {
+			own = append(own, f)
+		}
+	}
+	return own
 }
 
 // printed are the labels of each counter: LiteLLM's, those included that are

@@ -334,11 +334,58 @@ func TestTableThatCannotBeUsed(t *testing.T) {
 		if !slices.Equal(statuses, first) || !slices.Contains(statuses, 429) {
 			t.Errorf("%s: with such a table other requests are admitted", s.name)
 		}
-		for _, k := range explain(t, g, now, "gpt").Keys {
-			if k.Alias == nil {
-				t.Errorf("%s: the alias of %s is not told", s.name, k.Key)
+		asked := []*Gateway{g}
+		if s.name == "whole" || s.name == "old" { // then it has names for other workers
+			asked = append(asked, pricedGateway(t, p, 2<<40, explainConfig(explainSettings[0])))
+		}
+		for _, g := range asked {
+			for _, k := range explain(t, g, now, "gpt").Keys {
+				if k.Alias == nil {
+					t.Errorf("%s: the alias of %s is not told", s.name, k.Key)
+				}
 			}
 		}
+	}
+}
+
+// A table of the minute before is not shown, however new it is.
+func TestTableOfAnotherMinute(t *testing.T) {
+	t.Parallel()
+	p, now := newProcess(1), metricsNow/60_000*60_000+59_900
+	g := pricedGateway(t, p, 1<<40, explainConfig(explainSettings[0]))
+	addSubjects(t, g, makeKey("sk-key-0-0123456789", tenant.Subject{Alias: "key-0"}))
+	converse(g, now, "/v1/chat/completions", "sk-key-0-0123456789", gptBody, 200, usageHalf)
+	g.Tick(now)
+	if e := explain(t, g, now+50, "gpt"); len(e.Keys) != 1 || e.Keys[0].TPM.Used != 10 || e.KeysAt != "2027-01-15T00:10:59.900Z" {
+		t.Errorf("in the minute: %+v", e)
+	}
+	if e := explain(t, g, now+150, "gpt"); len(e.Keys) != 0 || e.ActiveKeys != 0 {
+		t.Errorf("in the next minute %d keys are told of %d active", len(e.Keys), e.ActiveKeys)
+	}
+}
+
+// Who leads next knows the names that the last leader knew.
+func TestNamesOutliveTheLeader(t *testing.T) {
+	t.Parallel()
+	p, now := newProcess(1), metricsNow
+	g := [2]*Gateway{pricedGateway(t, p, 1<<40, explainConfig(explainSettings[0])), pricedGateway(t, p, 2<<40, explainConfig(explainSettings[0]))}
+	addSubjects(t, g[0], makeKey("sk-key-0-0123456789", tenant.Subject{Alias: "key-0"}))
+	g[0].Tick(now)
+	converse(g[0], now, "/v1/chat/completions", "sk-key-0-0123456789", gptBody, 200, usageHalf)
+	g[0].Tick(now + 200)
+	for range 11 {
+		now += 200
+		g[1].Tick(now)
+	}
+	if !g[1].worker.report.leads {
+		t.Fatal("nobody leads after two seconds")
+	}
+	e := explain(t, g[1], now, "gpt")
+	if len(e.Keys) != 1 || e.Keys[0].Alias == nil || *e.Keys[0].Alias != "key-0" {
+		t.Errorf("the keys are %+v", e.Keys)
+	}
+	if n := g[1].worker.ledger.LeaderChanges(); n != 2 {
+		t.Errorf("%d leaders were counted, want 2", n)
 	}
 }
 

@@ -299,8 +299,9 @@ func (h *Host) chance() float64 {
 	return h.rng.Float64()
 }
 
-// random returns the randomness that worker id reads.
-func (h *Host) random(id int) io.Reader {
+// random returns the randomness that a VM of worker id reads, after so many
+// before it.
+func (h *Host) random(id, before int) io.Reader {
 	if h.opt.RealTime {
 		return crand.Reader
 	}
@@ -308,6 +309,7 @@ func (h *Host) random(id int) io.Reader {
 	for i := range 8 {
 		seed[i] = byte(h.opt.Seed >> (8 * i))
 		seed[8+i] = byte(uint64(id+2) >> (8 * i))
+		seed[16+i] = byte(uint64(before) >> (8 * i))
 	}
 	return rand.NewChaCha8(seed)
 }

@@ -118,7 +118,7 @@ func (w *worker) instantiate() error {
 	}
 	system := abi.System{
 		Now:    w.host.Now,
-		Random: w.host.random(w.id),
+		Random: w.host.random(w.id, w.epoch),
 		Env:    w.host.opt.Env,
 		Output: func(p []byte) error {
 			w.host.log(Line{w.id, abi.Error, string(p)})

@@ -24,7 +24,7 @@ func TestReadmeTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	for name, want := range map[string]string{"configuration": config.Table(), "metrics": metricsTable()} {
+	for name, want := range map[string]string{"configuration": config.Table(), "metrics": metricsTable(), "model metrics": modelMetricsTable()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
 		before, rest, found := strings.Cut(text, begin)
 		got, after, closed := strings.Cut(rest, end)
@@ -51,6 +51,15 @@ func metricsTable() string {
 	var b strings.Builder
 	b.WriteString("| counter | what it counts |\n|---|---|\n")
 	for _, m := range flow.MetricNames {
+		b.WriteString("| `" + m[0] + "` | " + m[1] + " |\n")
+	}
+	return b.String()
+}
+
+func modelMetricsTable() string {
+	var b strings.Builder
+	b.WriteString("| metric | meaning |\n|---|---|\n")
+	for _, m := range flow.ModelMetrics() {
 		b.WriteString("| `" + m[0] + "` | " + m[1] + " |\n")
 	}
 	return b.String()

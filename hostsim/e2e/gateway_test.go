@@ -162,7 +162,7 @@ func (g *gateway) key(t testing.TB, fields object) string {
 }
 
 // part is what of one dimension of a model is taken.
-type part struct{ Limit, Used, Held int64 }
+type part struct{ Capacity, Used, Held int64 }
 
 // shares are the books of a model group, as /fairshare/shares shows them.
 type shares struct {

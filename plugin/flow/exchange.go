@@ -280,6 +280,7 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 	x.setLimits(v)
 	x.tell(now)
 	if !v.OK() {
+		x.gateway.worker.ledger.NameRefused(&x.group.terms, &x.caller.key.Hash, x.caller.key.Alias)
 		d := x.overLimit(now, v)
 		return &d
 	}

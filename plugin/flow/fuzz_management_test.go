@@ -233,7 +233,7 @@ func changed(before, after map[string]string) (keys []string) {
 // mayUse reports whether a request for a model may change what lies under a key:
 // the books of models and of subjects, the journal, reports and metrics.
 func mayUse(key string) bool {
-	for _, prefix := range []string{"fs/m/", "fs/s/", "fs/w/", "fs/lead", "fs/t/", "fs/p/"} {
+	for _, prefix := range []string{"fs/m/", "fs/s/", "fs/w/", "fs/lead", "fs/t/", "fs/p/", "fs/x/", "fs/r"} {
 		if strings.HasPrefix(key, prefix) {
 			return true
 		}

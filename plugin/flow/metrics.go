@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"fairshare/plugin/config"
@@ -22,6 +23,16 @@ const (
 	shadowTokens
 	shadowParallel
 	shadowBudget
+	modelAdmitted
+	modelRefused
+	modelTokens
+	modelOvershoot
+	modelStrandedTokens
+	modelStrandedRequests
+	modelErrorTokens
+	modelErrorRequests
+	swapRetries
+	leaderChanges
 
 	// Gauges. Of each kind of subject with a budget there are three: what remains,
 	// the budget, and the hours until it begins anew.
@@ -48,13 +59,19 @@ const (
 	totalUsers
 	totalTeams
 	inFlight
-	modelTPM
-	modelTokens
+	modelCapacity
+	modelUsed
 	modelHeld
-	modelRPM
-	modelRequests
 	modelInFlight
 	modelActive
+	modelJain
+	keyShare
+	keyTaken
+	keyBorrowed
+	priorityReservation
+	priorityUsed
+	priorityBorrowed
+	priorityReleased
 	leftOut
 	numFamilies
 
@@ -79,10 +96,20 @@ var families = [numFamilies][2]string{
 	requestsFamily: {"litellm_proxy_total_requests_metric_total", "Total number of requests to the proxy"},
 	failuresFamily: {"litellm_proxy_failed_requests_metric_total", "Total number of requests to the proxy that got no success"},
 
-	shadowRequests: {"fairshare_would_refuse_requests_total", "Requests that a limit of requests a minute would have refused if it were enforced"},
-	shadowTokens:   {"fairshare_would_refuse_tokens_total", "Requests that a limit of tokens a minute would have refused if it were enforced"},
-	shadowParallel: {"fairshare_would_refuse_parallel_total", "Requests that a limit of requests in flight would have refused if it were enforced"},
-	shadowBudget:   {"fairshare_would_refuse_budget_total", "Requests that a budget would have refused if it were enforced"},
+	shadowRequests:        {"fairshare_would_refuse_requests_total", "Requests that a limit of requests a minute would have refused if it were enforced"},
+	shadowTokens:          {"fairshare_would_refuse_tokens_total", "Requests that a limit of tokens a minute would have refused if it were enforced"},
+	shadowParallel:        {"fairshare_would_refuse_parallel_total", "Requests that a limit of requests in flight would have refused if it were enforced"},
+	shadowBudget:          {"fairshare_would_refuse_budget_total", "Requests that a budget would have refused if it were enforced"},
+	modelAdmitted:         {"fairshare_admitted_total", "Requests admitted to a model"},
+	modelRefused:          {"fairshare_refused_total", "Requests for a model that were refused, by whose limit and of what"},
+	modelTokens:           {"fairshare_tokens_total", "Tokens that a model's answers used, told or estimated"},
+	modelOvershoot:        {"fairshare_overshoot_tokens_total", "Tokens that answers used above a model's capacity, paid by later minutes"},
+	modelStrandedTokens:   {"fairshare_stranded_tokens_total", "Tokens that a model refused while as many were unused at the minute's end"},
+	modelStrandedRequests: {"fairshare_stranded_requests_total", "Requests that a model refused while as many were unused at the minute's end"},
+	modelErrorTokens:      {"fairshare_estimate_error_tokens_total", "Tokens by which holds differed from what answers told that they used"},
+	modelErrorRequests:    {"fairshare_estimate_error_requests_total", "Answers that told what they used, each compared with its hold"},
+	swapRetries:           {"fairshare_swap_retries_total", "Swaps lost to another worker and tried again"},
+	leaderChanges:         {"fairshare_leader_changes_total", "Times that a worker became leader"},
 
 	teamBudget:          {"litellm_remaining_team_budget_metric", "Remaining budget of a team, in USD"},
 	teamMaxBudget:       {"litellm_team_max_budget_metric", "Budget of a team, in USD"},
@@ -107,14 +134,31 @@ var families = [numFamilies][2]string{
 	totalUsers:          {"litellm_total_users", "Number of users"},
 	totalTeams:          {"litellm_teams_count", "Number of teams"},
 	inFlight:            {"litellm_in_flight_requests", "Requests that are being answered"},
-	modelTPM:            {"fairshare_model_tpm_limit", "Tokens a minute that a model allows"},
-	modelTokens:         {"fairshare_model_tokens_used", "Tokens of this minute that a model's answers used"},
-	modelHeld:           {"fairshare_model_tokens_held", "Tokens of this minute that are held for a model's requests in flight"},
-	modelRPM:            {"fairshare_model_rpm_limit", "Requests a minute that a model allows"},
-	modelRequests:       {"fairshare_model_requests", "Requests to a model in this minute"},
-	modelInFlight:       {"fairshare_model_in_flight", "Requests to a model that are being answered"},
-	modelActive:         {"fairshare_model_active_keys", "Keys that asked for a model in this minute"},
+	modelCapacity:       {"fairshare_capacity", "Tokens or requests a minute that a model allows"},
+	modelUsed:           {"fairshare_used", "Tokens or requests of this minute that were used of a model"},
+	modelHeld:           {"fairshare_held", "Tokens of this minute that are held for a model's requests in flight"},
+	modelInFlight:       {"fairshare_in_flight", "Requests to a model that are being answered"},
+	modelActive:         {"fairshare_active_keys", "Keys that are active on a model in this minute"},
+	modelJain:           {"fairshare_jain_index", "Jain's fairness index of a model's keys in the last minute that is over, 1 if all got alike"},
+	keyShare:            {"fairshare_key_share", "Tokens or requests of this minute that are an active key's share of a model"},
+	keyTaken:            {"fairshare_key_used", "Tokens or requests of this minute that an active key used or holds of a model"},
+	keyBorrowed:         {"fairshare_key_borrowed", "What of that is beyond its share"},
+	priorityReservation: {"fairshare_priority_reservation", "Tokens or requests of a minute that a priority reserves of a model"},
+	priorityUsed:        {"fairshare_priority_used", "Tokens or requests of this minute that a priority's keys used or hold of a model"},
+	priorityBorrowed:    {"fairshare_priority_borrowed", "What of that is beyond its reservation"},
+	priorityReleased:    {"fairshare_priority_released", "What a priority's keys did not take of its reservation and is not kept for them any more"},
 	leftOut:             {"fairshare_metrics_left_out", "Subjects and series for which this answer had no room"},
+}
+
+// ModelMetrics are Fairshare's own families in /metrics, with what they mean (README
+// lists them from here).
+func ModelMetrics() (own [][2]string) {
+	for _, f := range families {
+		if strings.HasPrefix(f[0], "fairshare_") {
+			own = append(own, f)
+		}
+	}
+	return own
 }
 
 // printed are the labels of each counter: LiteLLM's, those included that are
@@ -182,12 +226,14 @@ func (x *Exchange) answerMetrics(now int64) Decision {
 	for f := range families {
 		s.size += len(head(nil, family(f)))
 	}
-	s.share(6)
+	s.share(7)
 	s.models()
 	for i, kind := range [...]tenant.Kind{tenant.Team, tenant.User, tenant.Customer, tenant.Key} {
-		s.share(5 - i)
+		s.share(6 - i)
 		s.subjects(kind)
 	}
+	s.share(2)
+	s.shares()
 	s.share(1)
 	s.series()
 	if s.failed {
@@ -309,6 +355,10 @@ func (s *scrape) models() {
 			s.fail(admissionFailure(err))
 			return
 		}
+		if err := w.ledger.Refusals(&gr.terms, &w.report.why); err != nil {
+			s.fail(admissionFailure(err))
+			return
+		}
 		slots += b.Slots
 		if s.full() {
 			s.left++
@@ -320,26 +370,140 @@ func (s *scrape) models() {
 		if gr.model.LimitRPM {
 			s.deployment(deploymentRPM, gr, gr.model.RPM)
 		}
-		if gr.terms.LimitTPM {
-			s.model(modelTPM, gr, int64(gr.terms.TPM))
-		}
-		if gr.terms.LimitRPM {
-			s.model(modelRPM, gr, gr.terms.RPM)
-		}
-		s.model(modelTokens, gr, int64(b.Used))
-		s.model(modelHeld, gr, int64(b.Held))
-		s.model(modelRequests, gr, b.Requests)
-		s.model(modelInFlight, gr, b.Slots)
-		s.model(modelActive, gr, b.Active)
+		s.book(gr, b)
 	}
 	s.sample(totalUsers, float64(g.tenants.Count(tenant.User, "")))
 	s.sample(totalTeams, float64(g.tenants.Count(tenant.Team, "")))
 	s.sample(inFlight, float64(slots))
+	retries, _, _ := w.readRetries()
+	s.sample(swapRetries, float64(retries+w.lost))
+	s.sample(leaderChanges, float64(w.ledger.LeaderChanges()))
 }
 
-func (s *scrape) model(f family, gr *group, n int64) {
+// book shows what /fairshare/shares tells of a model group.
+func (s *scrape) book(gr *group, b *quota.Book) {
+	t, why := &b.Totals, &s.gateway.worker.report.why
+	if gr.terms.LimitTPM {
+		s.model(modelCapacity, gr, inTokens, int64(gr.terms.TPM))
+	}
+	if gr.terms.LimitRPM {
+		s.model(modelCapacity, gr, inRequests, gr.terms.RPM)
+	}
+	s.model(modelUsed, gr, inTokens, int64(b.Used))
+	s.model(modelUsed, gr, inRequests, b.Requests)
+	s.model(modelHeld, gr, inTokens, int64(b.Held))
+	s.model(modelInFlight, gr, "", b.Slots)
+	s.model(modelActive, gr, "", b.Active)
+	if b.FairMinute == b.Minute-1 {
+		s.begin(modelJain)
+		s.label("model", gr.model.Name)
+		s.end(float64(b.Fairness) / quota.One)
+	}
+	s.model(modelAdmitted, gr, "", t.Requests)
+	s.model(modelTokens, gr, "", int64(t.Tokens))
+	if gr.terms.LimitTPM {
+		s.model(modelOvershoot, gr, "", int64(t.DebtTokens))
+		s.model(modelStrandedTokens, gr, "", int64(t.StrandedTokens))
+		s.model(modelErrorTokens, gr, "", int64(t.ErrorTokens))
+		s.model(modelErrorRequests, gr, "", t.Told)
+	}
+	if gr.terms.LimitRPM {
+		s.model(modelStrandedRequests, gr, "", t.StrandedRequests)
+	}
+	for by := range why.Counts {
+		for i, n := range why.Counts[by] {
+			if n == 0 {
+				continue
+			}
+			s.begin(modelRefused)
+			s.label("limit", limitings[by])
+			s.label("model", gr.model.Name)
+			s.label("reason", reasonNames[i])
+			s.end(float64(n))
+		}
+	}
+	for i := range b.Pools {
+		if s.full() {
+			s.left++
+			continue
+		}
+		p, name := &b.Pools[i], orNone(s.gateway.priority(i))
+		if gr.terms.LimitTPM {
+			s.priority(gr, name, inTokens, p.TokenShare, int64(p.Used), int64(p.Held), p.TokensReleased)
+		}
+		if gr.terms.LimitRPM {
+			s.priority(gr, name, inRequests, p.RequestShare, p.Requests, 0, p.RequestsReleased)
+		}
+	}
+}
+
+// The values of the label unit.
+const (
+	inTokens   = "tokens"
+	inRequests = "requests"
+)
+
+func (s *scrape) priority(gr *group, name, unit string, share, used, held, released int64) {
+	for i, n := range [...]int64{share, used + held, borrowed(share, used, held), released} {
+		s.begin(priorityReservation + family(i))
+		s.label("model", gr.model.Name)
+		s.label("priority", name)
+		s.label("unit", unit)
+		s.end(float64(n))
+	}
+}
+
+// shares shows the active keys of the model groups that have a limit.
+func (s *scrape) shares() {
+	w, shown := s.gateway.worker, 0
+	for i := range s.gateway.groups {
+		gr, b := &s.gateway.groups[i], &w.report.book
+		if s.failed || !gr.terms.LimitTPM && !gr.terms.LimitRPM {
+			continue
+		}
+		if err := w.ledger.Read(s.now, &gr.terms, b); err != nil {
+			s.fail(admissionFailure(err))
+			return
+		}
+		w.tabulate(s.now, gr)
+		for k := range w.report.rows {
+			r := &w.report.rows[k]
+			if shown == maxShown || s.full() {
+				s.left++
+				continue
+			}
+			shown++
+			if gr.terms.LimitTPM {
+				s.key(gr, r, inTokens, r.TokenShare, int64(r.Used), int64(r.Held))
+			}
+			if gr.terms.LimitRPM {
+				s.key(gr, r, inRequests, r.RequestShare, r.Requests, 0)
+			}
+		}
+	}
+}
+
+func (s *scrape) key(gr *group, r *row, unit string, share, used, held int64) {
+	for i, n := range [...]int64{share, used + held, borrowed(share, used, held)} {
+		s.begin(keyShare + family(i))
+		s.label("api_key_alias", orNone(r.alias))
+		s.label("hashed_api_key", r.token())
+		s.label("model", gr.model.Name)
+		if len(s.gateway.policy.Priorities) > 0 {
+			s.label("priority", orNone(s.gateway.priority(int(r.Pool))))
+		}
+		s.label("unit", unit)
+		s.end(float64(n))
+	}
+}
+
+// model shows a number of a model group.
+func (s *scrape) model(f family, gr *group, unit string, n int64) {
 	s.begin(f)
 	s.label("model", gr.model.Name)
+	if unit != "" {
+		s.label("unit", unit)
+	}
 	s.end(float64(n))
 }
 

@@ -308,6 +308,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 
 	hash := `hashed_api_key="` + a.ID + `"`
+	master := tokenOf("sk-1234")
+	fresh := `api_key_alias="None",hashed_api_key="` + master[:16] + `..."` // the leader has not heard of it
 	compareLines(t, slices.DeleteFunc(scrapeLines(t, g[1], now), func(l string) bool { return strings.Contains(l, "_metric_total{") }), `litellm_remaining_team_budget_metric{team_alias="QA Prod Bot",team_id="t1"} 0.00088
 litellm_team_max_budget_metric{team_alias="QA Prod Bot",team_id="t1"} 0.001
 litellm_team_budget_remaining_hours_metric{team_alias="QA Prod Bot",team_id="t1"} `+hoursToMidnight(now)+`
@@ -334,18 +336,43 @@ litellm_deployment_rpm_limit{api_base="https://llm.example/v1",api_provider="ope
 litellm_total_users 1.0
 litellm_teams_count 2.0
 litellm_in_flight_requests 0.0
-fairshare_model_tpm_limit{model="gpt"} 10000.0
-fairshare_model_rpm_limit{model="gpt"} 60.0
-fairshare_model_tokens_used{model="gpt"} 80.0
-fairshare_model_tokens_held{model="gpt"} 0.0
-fairshare_model_requests{model="gpt"} 8.0
-fairshare_model_in_flight{model="gpt"} 0.0
-fairshare_model_active_keys{model="gpt"} 2.0
-fairshare_model_tokens_used{model="mock"} 10.0
-fairshare_model_tokens_held{model="mock"} 0.0
-fairshare_model_requests{model="mock"} 1.0
-fairshare_model_in_flight{model="mock"} 0.0
-fairshare_model_active_keys{model="mock"} 1.0
+fairshare_capacity{model="gpt",unit="tokens"} 10000.0
+fairshare_capacity{model="gpt",unit="requests"} 60.0
+fairshare_used{model="gpt",unit="tokens"} 80.0
+fairshare_used{model="gpt",unit="requests"} 8.0
+fairshare_held{model="gpt",unit="tokens"} 0.0
+fairshare_in_flight{model="gpt"} 0.0
+fairshare_active_keys{model="gpt"} 2.0
+fairshare_admitted_total{model="gpt"} 8.0
+fairshare_tokens_total{model="gpt"} 80.0
+fairshare_refused_total{limit="key",model="gpt",reason="budget"} 1.0
+fairshare_refused_total{limit="key",model="gpt",reason="requests"} 2.0
+fairshare_overshoot_tokens_total{model="gpt"} 0.0
+fairshare_stranded_tokens_total{model="gpt"} 0.0
+fairshare_stranded_requests_total{model="gpt"} 0.0
+fairshare_estimate_error_tokens_total{model="gpt"} 97.0
+fairshare_estimate_error_requests_total{model="gpt"} 6.0
+fairshare_key_share{api_key_alias="alpha",`+hash+`,model="gpt",unit="tokens"} 5000.0
+fairshare_key_share{api_key_alias="alpha",`+hash+`,model="gpt",unit="requests"} 30.0
+fairshare_key_used{api_key_alias="alpha",`+hash+`,model="gpt",unit="tokens"} 70.0
+fairshare_key_used{api_key_alias="alpha",`+hash+`,model="gpt",unit="requests"} 7.0
+fairshare_key_borrowed{api_key_alias="alpha",`+hash+`,model="gpt",unit="tokens"} 0.0
+fairshare_key_borrowed{api_key_alias="alpha",`+hash+`,model="gpt",unit="requests"} 0.0
+fairshare_key_share{`+fresh+`,model="gpt",unit="tokens"} 5000.0
+fairshare_key_share{`+fresh+`,model="gpt",unit="requests"} 30.0
+fairshare_key_used{`+fresh+`,model="gpt",unit="tokens"} 10.0
+fairshare_key_used{`+fresh+`,model="gpt",unit="requests"} 1.0
+fairshare_key_borrowed{`+fresh+`,model="gpt",unit="tokens"} 0.0
+fairshare_key_borrowed{`+fresh+`,model="gpt",unit="requests"} 0.0
+fairshare_used{model="mock",unit="tokens"} 10.0
+fairshare_used{model="mock",unit="requests"} 1.0
+fairshare_held{model="mock",unit="tokens"} 0.0
+fairshare_in_flight{model="mock"} 0.0
+fairshare_active_keys{model="mock"} 1.0
+fairshare_admitted_total{model="mock"} 1.0
+fairshare_tokens_total{model="mock"} 10.0
+fairshare_swap_retries_total 0.0
+fairshare_leader_changes_total 1.0
 fairshare_metrics_left_out 0.0
 `)
 }
@@ -368,7 +395,7 @@ func TestMetricsOfRequestsInFlight(t *testing.T) {
 		t.Fatalf("%s", d.Reply.Body)
 	}
 	hash := `hashed_api_key="` + a.ID + `"`
-	words := []string{"team", "tokens_for_model", "rate_limit", "in_flight", "held", "model_tokens"}
+	words := []string{"team", "tokens_for_model", "rate_limit", "in_flight", "held"}
 	// 7 tokens of input and 20 of output are held.
 	compareLines(t, ofFamilies(scrapeLines(t, other, now), words...), `litellm_remaining_team_budget_metric{team="t1",team_alias=""} 1.0
 litellm_team_max_budget_metric{team="t1",team_alias=""} 1.0
@@ -379,15 +406,13 @@ litellm_api_key_rate_limit_used_metric{api_key_alias="None",`+hash+`,rate_limit_
 litellm_remaining_api_key_tokens_for_model{api_key_alias="None",`+hash+`,model="gpt",model_id="None"} 873.0
 litellm_teams_count 1.0
 litellm_in_flight_requests 1.0
-fairshare_model_tokens_used{model="gpt"} 0.0
-fairshare_model_tokens_held{model="gpt"} 27.0
-fairshare_model_in_flight{model="gpt"} 1.0
-fairshare_model_tokens_used{model="mock"} 0.0
-fairshare_model_tokens_held{model="mock"} 0.0
-fairshare_model_in_flight{model="mock"} 0.0
+fairshare_held{model="gpt",unit="tokens"} 27.0
+fairshare_in_flight{model="gpt"} 1.0
+fairshare_held{model="mock",unit="tokens"} 0.0
+fairshare_in_flight{model="mock"} 0.0
 `)
 	x.Done(now)
-	compareLines(t, ofFamilies(scrapeLines(t, other, now), "in_flight_requests", "held"), "litellm_in_flight_requests 0.0\nfairshare_model_tokens_held{model=\"gpt\"} 0.0\nfairshare_model_tokens_held{model=\"mock\"} 0.0\n")
+	compareLines(t, ofFamilies(scrapeLines(t, other, now), "in_flight_requests", "held"), "litellm_in_flight_requests 0.0\nfairshare_held{model=\"gpt\",unit=\"tokens\"} 0.0\nfairshare_held{model=\"mock\",unit=\"tokens\"} 0.0\n")
 }
 
 // A subject's limits are those that hold: filled in by its budget, raised for a

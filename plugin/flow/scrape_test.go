@@ -34,7 +34,7 @@ func TestScrape(t *testing.T) {
 		"# HELP litellm_total_tokens_metric_total Total number of input and output tokens of LLM requests\n# TYPE litellm_total_tokens_metric_total counter\n" +
 			`litellm_total_tokens_metric_total{` + key + `end_user="None",hashed_api_key="litellm_proxy_master_key",model="local-model",model_id="None",org_alias="None",org_id="None",requested_model="local-model"` + nobody + `,user_email="None"} 58.0` + "\n",
 		`litellm_proxy_total_requests_metric_total{api_key_alias="litellm_proxy_master_key",api_provider="None",client_ip="None",` + refused + `,user_agent="None",user_email="None"} 1.0` + "\n",
-		"# TYPE fairshare_model_tokens_used gauge\nfairshare_model_tokens_used{model=\"local-model\"} 58.0\n",
+		"# TYPE fairshare_used gauge\nfairshare_used{model=\"local-model\",unit=\"tokens\"} 58.0\n",
 		"fairshare_metrics_left_out 0.0\n",
 	} {
 		if n := strings.Count("\n"+string(d.Reply.Body), "\n"+want); n != 1 {

@@ -23,6 +23,7 @@ type Worker struct {
 	ledger *quota.Ledger
 	counts [NumMetrics]uint64
 	told   struct{ retries, elected int64 }
+	lost   int64 // swaps, not in the process' count yet
 	events events
 	report report
 	resets resets
@@ -165,6 +166,9 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 		for _, f := range p.Fractions(m) {
 			gr.weights = append(gr.weights, millionths(f))
 		}
+		if p.Limiter == config.ByActiveKeys {
+			gr.terms.Hard = gr.weights
+		}
 		g.groups[i] = gr
 		g.index[m.Name] = i
 	}
@@ -260,13 +264,20 @@ func (g *Gateway) Tick(now int64) {
 	w.count(Ticks, 1)
 	w.flush()
 	w.writeSeries()
-	if w.ledger.Tick(now, g.terms) {
+	leads := w.ledger.Tick(now, g.terms)
+	if leads {
+		if !w.report.leads {
+			w.succeed(g)
+		}
 		w.drain()
 		w.publish(now, g)
 	}
+	w.report.leads = leads
 	w.count(SwapRetries, w.ledger.Retries-w.told.retries)
 	w.count(LeaderChanges, w.ledger.Elected-w.told.elected)
 	w.told.retries, w.told.elected = w.ledger.Retries, w.ledger.Elected
+	w.lost += int64(w.counts[SwapRetries])
+	w.addRetries()
 	for m := range w.counts {
 		if n := w.counts[m]; n > 0 {
 			w.host.Add(Metric(m), n)

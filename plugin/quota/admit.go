@@ -217,6 +217,9 @@ decide:
 		}
 		v.By = -1
 		v.Meters = l.stand(now, c)
+		if !v.OK() {
+			l.refuse(now, t, c.Key, &l.look.why, v.RetryMS)
+		}
 		if v.OK() {
 			v.Hold.nmeters = copy(v.Hold.meters[:], c.Meters)
 			if would.by >= 0 {
@@ -249,6 +252,9 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) 
 	v.RetryMS = max(by.wait, v.RetryMS)
 	v.Reason, v.By, v.Would, v.Hold = by.why, by.by, Admitted, Hold{}
 	v.Meters = l.stand(now, c)
+	r := c.Meters[by.by].explain(by.why, h, &v.Meters[by.by])
+	r.Pool = c.Pool
+	l.refuse(now, t, c.Key, &r, v.RetryMS)
 	return v
 }
 
@@ -260,7 +266,7 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 		key = r.learned(me + lineLearned)
 	}
 	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
-	slots := r.at(atSlots)
+	slots := r.at(atSlots) - r.at(atFree)
 	if h.measure(t, c, key, model, slots, false) {
 		shade, tokens := h.want, h.tokens
 		h.measure(t, c, key, model, slots, true)
@@ -349,7 +355,10 @@ type look struct {
 	n       int
 	pools
 	stands Reserved // the caller's pool, for its verdict
+	why    Refusal  // of the last refusal
 	later  record   // see wait
+
+	everyone [MaxPools + 1]peers // by pool, the last those without, see copyTo
 }
 
 // admit decides a claim and books it if it is admitted. shadow says that a meter's
@@ -375,10 +384,12 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 				why = OverTokens
 			}
 			switch {
-			case m.shadow && v.Would == Admitted:
+			case m.shadow && v.Would == Admitted && v.OK():
 				v.Would = why
+				l.explain(m, v.ResetMS)
 			case !m.shadow && v.OK():
 				v.Reason, v.Spent = why, m.capacity == 0 || m.want > m.left
+				l.explain(m, v.ResetMS)
 			}
 		}
 		room := Room{Limited: true, Model: m.left, Caller: m.room}
@@ -404,6 +415,11 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 	if v.Would != Admitted || !v.OK() {
 		r.add(atTotalRefused, 1)
 		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
+		if l.why.Reason == OverTokens {
+			r.add(atRefusedTokens, l.why.Wanted)
+		} else {
+			r.add(atRefusedRequests, 1)
+		}
 	}
 	if !v.OK() {
 		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
@@ -411,7 +427,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 		v.Hold = *h
 		v.Hold.shadow = shadow
 		if shadow && t.inShadow() {
-			r.pass(&v.Hold)
+			r.pass(t, &v.Hold)
 		} else {
 			l.book(&v.Hold, v.ResetMS)
 		}
@@ -549,6 +565,7 @@ func (l *look) book(h *Hold, msLeft int64) {
 	}
 	if l.waived.Has(Tokens) {
 		h.tokens, h.free = 0, true
+		r.add(atFree, 1)
 		return
 	}
 	r.add(atHeld, int64(h.tokens))
@@ -557,8 +574,11 @@ func (l *look) book(h *Hold, msLeft int64) {
 
 // pass counts a request that takes nothing of the model's limits: in flight and in the
 // totals alone.
-func (r record) pass(h *Hold) {
+func (r record) pass(t *Terms, h *Hold) {
 	h.minute, h.key, h.tokens, h.free = r.at(atMinute), noLine, 0, true
+	if t.LimitTPM {
+		r.add(atFree, 1)
+	}
 	r.add(atSlots, 1)
 	r.add(atTotalRequests, 1)
 }
@@ -653,6 +673,9 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 	me := r.find(h.key)
 	if !void {
 		r.take(atSlots, 1)
+		if t.LimitTPM && h.tokens == 0 {
+			r.take(atFree, 1)
+		}
 		switch h.minute {
 		case r.at(atMinute):
 			r.take(atHeld, int64(h.tokens))
@@ -674,6 +697,9 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 	if s.Estimated {
 		r.add(atEstimatedRequests, 1)
 		r.add(atEstimatedTokens, int64(s.Total))
+	} else if t.LimitTPM && !void && !h.free {
+		r.add(atTold, 1)
+		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
 	if s.Learn && h.key != noLine {
 		r.learn(atLearned, s, h.bytes)

@@ -14,6 +14,7 @@ type Ledger struct {
 	buf   record // what was read, and is changed
 	cas   uint32
 	fresh bool // the store has no record yet
+	ended bool // what was read is of an earlier minute
 	try   int
 	done  bool
 	err   error
@@ -21,6 +22,7 @@ type Ledger struct {
 
 	worker
 	accounts
+	news map[uint64]*news // by Terms.id, see refuse
 }
 
 // NewLedger returns a ledger over the store. instance must be random: it tells
@@ -84,6 +86,7 @@ func (l *Ledger) read(now int64) bool {
 		default:
 			l.buf = newRecord(l.buf, l.terms.Key, now)
 		}
+		l.ended = l.buf.finish(now, l.terms)
 		l.buf.roll(now, l.terms)
 		return true
 	}

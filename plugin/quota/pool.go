@@ -52,6 +52,10 @@ func crowd(pool uint8) uint64 {
 	return ^uint64(pool)
 }
 
+// IsCrowd reports whether a Line's ID stands for keys that have no line of their
+// own, or for a pool.
+func IsCrowd(id uint64) bool { return isCrowd(id) }
+
 func isCrowd(id uint64) bool { return id == 0 || id >= noLine }
 
 // pools are what the lines say of each pool, for one decision.

@@ -19,8 +19,8 @@ const maxLines = 1024
 //	0   magic 4 | key length 2 | lines 2
 //	8   stamp 8
 //	16  the numbers below, 8 each
-//	128 what was learned 16
-//	144 key, padded to 8
+//	200 what was learned 16
+//	216 key, padded to 8
 //	... lines, 64 each
 //	... stamp 8, equal to the first
 //
@@ -29,7 +29,7 @@ const maxLines = 1024
 type record []byte
 
 const (
-	recordMagic = 0x01425346 // "FSB" and layout 1
+	recordMagic = 0x02425346 // "FSB" and layout 2
 	atStamp     = 8
 	atMinute    = 16 // minutes since 1970
 	atRequests  = 24 // admitted in this minute
@@ -47,9 +47,23 @@ const (
 	atEstimatedTokens   = 104
 	atDebtTokens        = 112
 	atReclaimed         = 120
+	atStrandedTokens    = 128 // see finish
+	atStrandedRequests  = 136
+	atErrorTokens       = 144 // between holds and what answers told
+	atTold              = 152 // answers that told
 
-	atLearned = 128
-	atKey     = 144
+	// What the model refused in this minute.
+	atRefusedTokens   = 160
+	atRefusedRequests = 168
+
+	// The last minute that had an index, and that; see finish.
+	atFairMinute = 176
+	atFairness   = 184 // millionths, and 1; 0 for never
+
+	atFree = 192 // of the requests in flight, those that hold none of the model's tokens, though it limits them
+
+	atLearned = 200
+	atKey     = 216
 )
 
 // Offsets in a line.

@@ -16,7 +16,10 @@ type Terms struct {
 	LimitRPM bool
 	Pools    Pools   // that priorities reserve; none lets keys share it
 	Shadow   Reasons // those of the two limits that refuse nobody, of those that there are; see Verdict.Would
-	id       uint64  // groupID of Key
+	// Hard are the weights of priorities whose claims are Hard, in millionths by
+	// Claim.Pool: only for reports.
+	Hard []uint32
+	id   uint64 // groupID of Key
 }
 
 // KeyID shortens a virtual key's sha256 to the id of its line. Two of n keys
@@ -64,10 +67,12 @@ type Ask struct {
 	Capped    bool        // whether the client gave MaxOutput
 }
 
+// groupPrefix is ours alone: Istio gives all plugins of a proxy one namespace.
+const groupPrefix = "fs/m/"
+
 // NewTerms returns the terms of a model group that allows tpm tokens and rpm
 // requests a minute, each only if limited.
 func NewTerms(modelGroup string, tpm, rpm int64, limitTPM, limitRPM bool) Terms {
-	// The prefix is ours alone: Istio gives all plugins of a proxy one namespace.
-	key := "fs/m/" + modelGroup
+	key := groupPrefix + modelGroup
 	return Terms{Key: key, TPM: unit.Tokens(tpm), RPM: rpm, LimitTPM: limitTPM, LimitRPM: limitRPM, id: groupID(key)}
 }

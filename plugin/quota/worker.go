@@ -29,7 +29,7 @@ const (
 const (
 	seatMagic = 0x01575346 // "FSW" and layout 1
 	pageMagic = 0x01505346 // "FSP" and layout 1
-	leadMagic = 0x014c5346 // "FSL" and layout 1
+	leadMagic = 0x024c5346 // "FSL" and layout 2
 	leadKey   = "fs/lead"
 )
 
@@ -326,6 +326,7 @@ func (l *Ledger) awake(now int64) {
 // be called about five times a second.
 func (l *Ledger) Tick(now int64, groups []*Terms) bool {
 	l.WriteTallies(now)
+	l.writeRefusals()
 	gap := now - l.lastTick
 	l.lastTick = now
 	if d := now - l.lastBeat; l.seat != noSeat && (d >= beatMS || d < 0) {
@@ -345,18 +346,47 @@ func (l *Ledger) Tick(now int64, groups []*Terms) bool {
 	return true
 }
 
+// A lease says who leads until when, and how often somebody became leader: magic 4
+// | checksum of what follows 4 | instance 8 | until 8 | changes 8.
+type lease struct {
+	instance uint64
+	until    int64 // ms since 1970
+	changes  int64
+}
+
+const leaseSize = 8 + 3*8
+
+func (l *lease) decode(v []byte) bool {
+	le := binary.LittleEndian
+	if len(v) != leaseSize || le.Uint32(v) != leadMagic || le.Uint32(v[4:]) != Checksum(v[8:]) {
+		return false
+	}
+	*l = lease{le.Uint64(v[8:]), int64(le.Uint64(v[16:])), int64(le.Uint64(v[24:]))}
+	return true
+}
+
+func (l *lease) encode(dst []byte) []byte {
+	le := binary.LittleEndian
+	dst = le.AppendUint32(dst[:0], leadMagic)
+	dst = le.AppendUint32(dst, 0)
+	dst = le.AppendUint64(dst, l.instance)
+	dst = le.AppendUint64(dst, uint64(l.until))
+	dst = le.AppendUint64(dst, uint64(l.changes))
+	le.PutUint32(dst[4:], Checksum(dst[8:]))
+	return dst
+}
+
 // lead holds, renews or takes the lease.
 func (l *Ledger) lead(now int64) bool {
-	le := binary.LittleEndian
 	v, cas, st := l.store.Get(leadKey)
 	if st != OK && st != NotFound {
 		return false
 	}
-	if st == OK && len(v) == 24 && le.Uint32(v) == leadMagic && le.Uint32(v[4:]) == Checksum(v[8:]) {
-		until := int64(le.Uint64(v[16:]))
-		good := until > now && until <= now+2*leaseMS // a later one is a clock's that stepped back
-		if le.Uint64(v[8:]) == l.instance {
-			if good && until-now > leaseMS/2 {
+	var a lease
+	if st == OK && a.decode(v) {
+		good := a.until > now && a.until <= now+2*leaseMS // a later one is a clock's that stepped back
+		if a.instance == l.instance {
+			if good && a.until-now > leaseMS/2 {
 				return true
 			}
 		} else if good {
@@ -364,12 +394,11 @@ func (l *Ledger) lead(now int64) bool {
 			return false
 		}
 	}
-	until := now + leaseMS
-	l.pageBuf = le.AppendUint32(l.pageBuf[:0], leadMagic)
-	l.pageBuf = le.AppendUint32(l.pageBuf, 0)
-	l.pageBuf = le.AppendUint64(l.pageBuf, l.instance)
-	l.pageBuf = le.AppendUint64(l.pageBuf, uint64(until))
-	le.PutUint32(l.pageBuf[4:], Checksum(l.pageBuf[8:]))
+	a.instance, a.until = l.instance, now+leaseMS
+	if l.lease == 0 {
+		a.changes++
+	}
+	l.pageBuf = a.encode(l.pageBuf)
 	if st == NotFound {
 		st = Create(l.store, leadKey, l.pageBuf)
 	} else {
@@ -382,8 +411,17 @@ func (l *Ledger) lead(now int64) bool {
 	if l.lease == 0 {
 		l.Elected++
 	}
-	l.lease = until
+	l.lease = a.until
 	return true
+}
+
+// LeaderChanges is how often a worker of the process became leader.
+func (l *Ledger) LeaderChanges() int64 {
+	var a lease
+	if v, _, st := l.store.Get(leadKey); st == OK {
+		a.decode(v)
+	}
+	return a.changes
 }
 
 // clear takes the seats that stopped beating off the books.

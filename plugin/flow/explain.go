@@ -1,0 +1,282 @@
+package flow
+
+import (
+	"strconv"
+
+	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
+	"fairshare/plugin/unit"
+)
+
+// answerShares is GET /fairshare/shares?model=: the group's book as it is now, who
+// has which share of it, and why somebody was refused last.
+func (x *Exchange) answerShares(now int64, query string) Decision {
+	w := x.gateway.worker
+	asked := parameter(query, "model")
+	at, ok := x.gateway.index[asked]
+	if !ok {
+		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
+	}
+	gr := &x.gateway.groups[at]
+	b, why := &w.report.book, &w.report.why
+	err := w.ledger.Read(now, &gr.terms, b)
+	if err == nil {
+		err = w.ledger.Refusals(&gr.terms, why)
+	}
+	if err != nil {
+		return x.fail(admissionFailure(err))
+	}
+	rowsAt := w.tabulate(now, gr)
+	e := explanation{x.body[:0], x.gateway, &gr.terms}
+	e.text(`{"model":`).quoted(gr.model.Name)
+	e.text(`,"minute":`).stamp(b.Minute * 60_000)
+	e.number("active_keys", b.Active)
+	if gr.terms.LimitTPM {
+		e.text(`,"tpm":{"capacity":`).amount(int64(gr.terms.TPM))
+		e.number("used", int64(b.Used)).number("held", int64(b.Held)).text("}")
+	}
+	if gr.terms.LimitRPM {
+		e.text(`,"rpm":{"capacity":`).amount(gr.terms.RPM)
+		e.number("used", b.Requests).number("held", 0).text("}")
+	}
+	e.number("in_flight", b.Slots).number("late_held", int64(b.PrevHeld))
+	if len(b.Pools) > 0 {
+		e.pools(b)
+	}
+	t := &b.Totals
+	e.text(`,"totals":{"requests":`).amount(t.Requests)
+	e.number("refused", t.Refused).number("tokens", int64(t.Tokens))
+	e.number("estimated_requests", t.EstimatedRequests).number("estimated_tokens", int64(t.EstimatedTokens))
+	e.number("debt_tokens", int64(t.DebtTokens)).number("reclaimed", t.Reclaimed)
+	e.number("stranded_tokens", int64(t.StrandedTokens)).number("stranded_requests", t.StrandedRequests)
+	e.number("estimate_error_tokens", int64(t.ErrorTokens)).number("estimate_error_requests", t.Told)
+	e.text(`},"last_minute":`)
+	if b.FairMinute == 0 {
+		e.text("null")
+	} else {
+		e.text(`{"minute":`).stamp(b.FairMinute * 60_000)
+		e.text(`,"jain_index":`).millionths(b.Fairness).text("}")
+	}
+	e.refusals(why)
+	e.text(`,"keys_at":`).stamp(rowsAt)
+	e.text(`,"keys":[`)
+	for i := range w.report.rows {
+		if i > 0 {
+			e.text(",")
+		}
+		e.row(&w.report.rows[i])
+	}
+	return x.answer(200, append(e.dst, "]}"...))
+}
+
+// An explanation is an answer of answerShares under way.
+type explanation struct {
+	dst     []byte
+	gateway *Gateway
+	terms   *quota.Terms
+}
+
+func (e *explanation) text(s string) *explanation {
+	e.dst = append(e.dst, s...)
+	return e
+}
+
+func (e *explanation) quoted(s string) *explanation {
+	e.dst = llm.AppendString(e.dst, s)
+	return e
+}
+
+// nullable appends null for what is empty.
+func (e *explanation) nullable(s string) *explanation {
+	e.dst = llm.AppendNullable(e.dst, s)
+	return e
+}
+
+func (e *explanation) amount(n int64) *explanation {
+	e.dst = strconv.AppendInt(e.dst, n, 10)
+	return e
+}
+
+func (e *explanation) stamp(ms int64) *explanation {
+	e.dst = appendStamp(e.dst, ms)
+	return e
+}
+
+// number appends a member that is not the first.
+func (e *explanation) number(name string, n int64) *explanation {
+	return e.text(`,"`).text(name).text(`":`).amount(n)
+}
+
+func (e *explanation) millionths(n int64) *explanation {
+	e.dst = strconv.AppendFloat(e.dst, float64(n)/quota.One, 'g', -1, 64)
+	return e
+}
+
+// row appends an active key.
+func (e *explanation) row(r *row) {
+	e.text(`{"key":`).quoted(r.token())
+	e.text(`,"key_alias":`).nullable(r.alias)
+	e.text(`,"weight":`).millionths(int64(r.Weight))
+	if len(e.gateway.policy.Priorities) > 0 {
+		e.text(`,"priority":`).nullable(e.gateway.priority(int(r.Pool)))
+	}
+	part := func(what string, share, used, held, available int64) {
+		e.text(`,"`).text(what).text(`":{"share":`).amount(share)
+		e.number("used", used).number("held", held).number("borrowed", borrowed(share, used, held)).number("available", available).text("}")
+	}
+	if e.terms.LimitTPM {
+		part("tpm", r.TokenShare, int64(r.Used), int64(r.Held), r.TokensAvailable)
+	}
+	if e.terms.LimitRPM {
+		part("rpm", r.RequestShare, r.Requests, 0, r.RequestsAvailable)
+	}
+	e.number("in_flight", r.Slots).number("refused", r.Refused).text("}")
+}
+
+// priority names a pool, empty for that of callers without a declared priority.
+func (g *Gateway) priority(pool int) string {
+	if pool >= len(g.policy.Priorities) {
+		return ""
+	}
+	return g.policy.Priorities[pool].Name
+}
+
+// pools appends what priorities reserve.
+func (e *explanation) pools(b *quota.Book) {
+	e.text(`,"priorities":[`)
+	for i := range b.Pools {
+		p := &b.Pools[i]
+		if i > 0 {
+			e.text(",")
+		}
+		e.text(`{"priority":`).nullable(e.gateway.priority(i))
+		e.text(`,"weight":`).millionths(int64(p.Weight))
+		e.number("active_keys", p.Active)
+		part := func(what string, share, used, held, available, released int64) {
+			e.text(`,"`).text(what).text(`":{"reservation":`).amount(share)
+			e.number("used", used).number("held", held).number("borrowed", borrowed(share, used, held))
+			e.number("released", released).number("available", available).text("}")
+		}
+		if e.terms.LimitTPM {
+			part("tpm", p.TokenShare, int64(p.Used), int64(p.Held), p.TokensAvailable, p.TokensReleased)
+		}
+		if e.terms.LimitRPM {
+			part("rpm", p.RequestShare, p.Requests, 0, p.RequestsAvailable, p.RequestsReleased)
+		}
+		e.number("refused", p.Refused).text("}")
+	}
+	e.text("]")
+}
+
+// limitings are the names of whose limit refused.
+var limitings = [quota.NumLimitings]string{
+	quota.ByShare: "share", quota.ByPriority: "priority", quota.ByModel: "model",
+	quota.ByProxy: "proxy", quota.ByKey: "key", quota.ByUser: "user", quota.ByTeam: "team", quota.ByMember: "team_member", quota.ByCustomer: "end_user",
+}
+
+// reasonNames are those of the reasons from OverBudget on.
+var reasonNames = [quota.NumReasons]string{"budget", "parallel", "requests", "tokens"}
+
+// refusals appends who refused how often, and why the last time.
+func (e *explanation) refusals(r *quota.Refusals) {
+	e.text(`,"refused_by":[`)
+	first := true
+	for by := range r.Counts {
+		for i, n := range r.Counts[by] {
+			if n == 0 {
+				continue
+			}
+			if !first {
+				e.text(",")
+			}
+			first = false
+			e.text(`{"limit":`).quoted(limitings[by])
+			e.text(`,"reason":`).quoted(reasonNames[i])
+			e.number("requests", n).text("}")
+		}
+	}
+	e.text(`],"last_refusal":`)
+	l := &r.Last
+	if l.At == 0 {
+		e.text("null")
+		return
+	}
+	who := row{Line: quota.Line{ID: l.Key}, name: name{l.Hash, l.Alias}, named: l.Hash != [32]byte{}}
+	priority := e.gateway.priority(int(l.Pool))
+	e.text(`{"at":`).stamp(l.At)
+	e.text(`,"key":`).quoted(who.token())
+	e.text(`,"key_alias":`).nullable(who.alias)
+	if len(e.gateway.policy.Priorities) > 0 {
+		e.text(`,"priority":`).nullable(priority)
+	}
+	e.text(`,"limit":`).quoted(limitings[l.By])
+	e.text(`,"reason":`).quoted(reasonNames[l.Reason-quota.OverBudget])
+	amount := func(name string, n int64) {
+		e.text(`,"`).text(name).text(`":`)
+		if l.Reason == quota.OverBudget {
+			e.text(unit.PicoUSD(n).String())
+		} else {
+			e.amount(n)
+		}
+	}
+	amount("wanted", l.Wanted)
+	amount("left", l.Left)
+	amount("share", l.Share)
+	amount("taken", l.Taken)
+	amount("kept_for_others", l.Kept)
+	e.text(`,"retry_after":`)
+	if l.RetryMS == quota.Never {
+		e.text("null")
+	} else {
+		e.amount(seconds(l.RetryMS))
+	}
+	name := who.alias
+	if name == "" {
+		name = who.token()
+	}
+	e.text(`,"text":`).quoted(reasonOf(l, name, priority))
+	e.text("}")
+}
+
+// reasonOf tells in one sentence why a key was refused.
+func reasonOf(l *quota.Refusal, key, priority string) string {
+	amount := func(n int64) string { return strconv.FormatInt(n, 10) }
+	what := " tokens"
+	switch l.Reason {
+	case quota.OverBudget:
+		what = " dollars"
+		amount = func(n int64) string { return unit.PicoUSD(n).String() }
+	case quota.OverParallel:
+		what = " request in flight"
+	case quota.OverRequests:
+		what = " request"
+	}
+	s := "key " + key + " wanted " + amount(l.Wanted) + what
+	kept := ", and of the " + amount(l.Left) + " left " + amount(l.Kept) + " are kept for "
+	switch l.By {
+	case quota.ByShare:
+		s += "; it took " + amount(l.Taken) + ", its share is " + amount(l.Share) + kept + amount(l.Others) + " other active key"
+		if l.Others != 1 {
+			s += "s"
+		}
+	case quota.ByPriority:
+		whose := "; priority " + priority
+		if priority == "" {
+			whose = "; those without a priority"
+		}
+		s += whose + " took " + amount(l.Taken) + ", " + amount(l.Share) + " are reserved"
+		if l.Kept > 0 {
+			s += kept + "other priorities"
+		} else {
+			s += " and no more can be had"
+		}
+	case quota.ByModel:
+		s += "; of the model's " + amount(l.Share) + " a minute " + amount(l.Left) + " are left for all"
+	default:
+		s += "; its " + limitings[l.By] + "'s limit is " + amount(l.Share) + ", and " + amount(l.Taken) + " of that is used"
+	}
+	if l.RetryMS == quota.Never {
+		return s + "; no wait would help"
+	}
+	return s + "; it may ask again in " + strconv.FormatInt(seconds(l.RetryMS), 10) + " s"
+}

@@ -60,8 +60,8 @@ const (
 //
 // Of n answers some are longer and some shorter: their sum is as far from its mean
 // as one is from its own, times √n. So beside is what this one adds to the
-// estimate of inFlight others together. If each held as much as alone, as many
-// times its room would come back unused when the minute is over.
+// estimate of inFlight others together. If each held as much as alone, most of that
+// room would come back when the minute is over and nobody can use it any more.
 func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool, inFlight int64) (input, output, beside unit.Tokens) {
 	input = unit.Tokens(a.TextBytes/bytesAToken + messageTokens)
 	if model.Ratio > 0 {

@@ -82,6 +82,8 @@ type Reserved struct {
 // Settle and Release consume a hold, a second call on it does nothing.
 type Hold struct {
 	open   bool
+	shadow bool // it takes nothing of limits in shadow
+	free   bool // its tokens count for no limit of the model
 	pool   uint8
 	minute int64
 	key    uint64
@@ -93,8 +95,6 @@ type Hold struct {
 	want   unit.Tokens
 	shade  unit.Tokens // the same for meters whose tokens are in shadow, see wants
 	cost   unit.PicoUSD
-	shadow bool  // it takes nothing of limits in shadow
-	free   bool  // its tokens count for no limit of the model
 	page   int32 // in the journal; -1 for none
 	slot   int32
 	epoch  uint32

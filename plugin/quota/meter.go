@@ -318,11 +318,11 @@ func (b *balance) refuses(now, want int64, m *Meter) Reason {
 
 func (b *balance) fitsRequests(at int64, m *Meter) bool { return b.requestsAt(at, m) < m.RPM.Max }
 
-// fitsTokens lets a meter of which nothing is used or held admit a request of
-// any size: an estimate alone never locks anyone out.
+// fitsTokens lets a meter of which nothing is used or held admit any request: none
+// wants more than the least of its limits (see measure), since an estimate alone
+// never locks anyone out.
 func (b *balance) fitsTokens(at, want int64, m *Meter) bool {
-	before := b.tokensAt(at, m)
-	return m.TPM.Max > 0 && (before == 0 || before <= m.TPM.Max-want)
+	return m.TPM.Max > 0 && b.tokensAt(at, m) <= m.TPM.Max-want
 }
 
 // wait is how long until the request is no longer refused, in ms, if nobody

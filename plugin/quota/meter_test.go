@@ -491,3 +491,26 @@ func TestTornMeterIsReadAgain(t *testing.T) {
 		t.Fatal("nothing was torn")
 	}
 }
+
+// Keys whose hashes differ in any of the first sixteen bytes, and subjects of other
+// kinds that are called like a key, have meters of their own.
+func TestNamesOfKeysMeters(t *testing.T) {
+	var hash [32]byte
+	seen := map[string]bool{}
+	for i := -1; i < 16; i++ {
+		h := hash
+		if i >= 0 {
+			h[i]++
+		}
+		m := new(Meter)
+		m.NameKey(&h)
+		seen[m.key] = true
+	}
+	for _, scope := range []Scope{ForKey, ForUser, ForTeam} {
+		seen[NewMeter(scope, string(hash[:]), "").key] = true
+		seen[NewMeter(scope, string(hash[:]), "model").key] = true
+	}
+	if len(seen) != 17+6 {
+		t.Fatalf("%d meters have names of their own, want %d", len(seen), 17+6)
+	}
+}

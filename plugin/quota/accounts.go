@@ -261,7 +261,7 @@ func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
 	case t == nil && len(l.tallies) >= maxTallies:
 		l.WriteTallies(now)
 		clear(l.tallies) // a store that takes none must not fill the memory
-	case t != nil && (t.at/1000 != now/1000 || t.meter.rule() != m.rule()):
+	case t != nil && t.at/1000 != now/1000:
 		// No period is shorter than a second, and a tally is of one period.
 		l.writeTally(now, t)
 		t = nil

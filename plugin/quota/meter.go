@@ -1,11 +1,11 @@
 package quota
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"math"
 
 	"fairshare/plugin/period"
+	"fairshare/plugin/sha256"
 	"fairshare/plugin/unit"
 )
 
@@ -70,7 +70,7 @@ func (m *Meter) Name(scope Scope, subject, model string) {
 	if scope == ForCustomer {
 		// Whoever calls chooses the end user's name, and must not find one that
 		// shares another's meter.
-		sum := sha256.Sum256([]byte(text))
+		sum := sha256.Sum(text)
 		copy(m.ID[1:], sum[:])
 	} else {
 		// The operator's own names only have to be told apart, which takes a

@@ -164,6 +164,25 @@ func TestCrossingRequestCompletesAndItsExcessIsDebt(t *testing.T) {
 	}
 }
 
+// Who is refused by a limit of his own is told when the model has room for him too.
+func TestWaitOfAMeterIsTrueOfTheModel(t *testing.T) {
+	l, terms := NewLedger(new(Memory), 1), tpm(100)
+	key := NewMeter(ForKey, "k", "")
+	key.RPM = capped(1)
+	c := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{key}}
+	v, err := l.Admit(t0, terms, c)
+	if err != nil || !v.OK() {
+		t.Fatal(v.Reason, err)
+	}
+	if err := l.Settle(t0, terms, &v.Hold, Spent{Total: 350}); err != nil {
+		t.Fatal(err)
+	}
+	// The key may ask again in the next minute, the model owes for that and two more.
+	if v, err = l.Admit(t0, terms, c); err != nil || v.Reason != OverRequests || v.By != 0 || v.RetryMS != 180*second {
+		t.Fatalf("%d by %d, retry in %d ms, %v, want %d by 0 in %d", v.Reason, v.By, v.RetryMS, err, OverRequests, 180*second)
+	}
+}
+
 // slide asks as often as it can from one moment to another and returns when it
 // was admitted.
 func slide(t *testing.T, sliding bool, from, to int64) (at []int64) {

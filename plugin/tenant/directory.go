@@ -12,10 +12,10 @@
 package tenant
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 
 	"fairshare/plugin/quota"
+	"fairshare/plugin/sha256"
 )
 
 // A Directory finds subjects: first those that the configuration declares, then
@@ -229,6 +229,6 @@ func short(id string) string {
 	if len(id) <= plainID {
 		return id
 	}
-	hash := sha256.Sum256([]byte(id))
+	hash := sha256.Sum(id)
 	return "#" + string(hash[:])
 }

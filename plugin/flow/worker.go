@@ -28,6 +28,7 @@ type Worker struct {
 	report report
 	resets resets
 	series tableau
+	scrape scrape
 	free   []*Exchange
 	serial uint64 // of the answers that this worker made itself
 }

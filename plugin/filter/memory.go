@@ -15,13 +15,21 @@ import (
 // A value is needed only as long as the callback that asked for it, so it is
 // put into one arena that starts over with each callback: nothing for the
 // collector to do. What does not fit is collected memory.
+//
+// One value a callback that is larger has a piece of its own, which is used again
+// as well: large pieces that are dropped are hardly ever found free, see flow.scrape.
 var (
 	arena    []byte
 	arenaEnd int
+	large    []byte
+	taken    bool // large is in use
 	inStream bool // the arena is in use: configuration is kept, so it never lies there
 )
 
-const arenaSize = 128 << 10
+const (
+	arenaSize = 128 << 10
+	maxLarge  = 512 << 10 // what is kept, the collector looks through
+)
 
 // The heap grows by the room before the first request. The collector runs when
 // the heap is full and reads all globals each time: with a heap that is just
@@ -59,9 +67,15 @@ func malloc(size uint32) unsafe.Pointer {
 		arenaEnd += n
 		return p
 	}
+	if inStream && !taken && arenaSize/2 < n && n <= maxLarge {
+		if taken = true; n > len(large) {
+			large = make([]byte, min(n+n/4, maxLarge))
+		}
+		return unsafe.Pointer(&large[0])
+	}
 	b := make([]byte, max(size, 1))
 	return unsafe.Pointer(&b[0])
 }
 
 // begin starts a callback: what the host handed over before is gone.
-func begin() { inStream, arenaEnd = true, 0 }
+func begin() { inStream, taken, arenaEnd = true, false, 0 }

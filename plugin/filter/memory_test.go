@@ -28,3 +28,27 @@ func TestMallocHandsOutTheArenaAndStartsOverWithEachCallback(t *testing.T) {
 		t.Fatal("a configuration, which is kept, was put into the arena")
 	}
 }
+
+func TestMallocUsesOneLargePieceAgain(t *testing.T) {
+	prepare()
+	begin()
+	defer func() { inStream = false }()
+	first, second := malloc(arenaSize+8), malloc(arenaSize+8)
+	if first == second {
+		t.Fatal("two values of a callback lie in one place")
+	}
+	begin()
+	if malloc(arenaSize+16) != first {
+		t.Fatal("the next callback got another piece")
+	}
+	begin()
+	more := malloc(3 * arenaSize)
+	begin()
+	if malloc(3*arenaSize) != more || malloc(3*arenaSize) == more {
+		t.Fatal("a larger piece is not used again")
+	}
+	begin()
+	if malloc(maxLarge+8) == more || len(large) > maxLarge {
+		t.Fatal("what is kept grows without bounds")
+	}
+}

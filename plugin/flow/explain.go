@@ -27,7 +27,7 @@ func (x *Exchange) answerShares(now int64, query string) Decision {
 		return x.fail(admissionFailure(err))
 	}
 	rowsAt := w.tabulate(now, gr)
-	e := explanation{x.body[:0], x.gateway, &gr.terms}
+	e := explanation{w.report.answer[:0], x.gateway, &gr.terms}
 	e.text(`{"model":`).quoted(gr.model.Name)
 	e.text(`,"minute":`).stamp(b.Minute * 60_000)
 	e.number("active_keys", b.Active)
@@ -66,7 +66,10 @@ func (x *Exchange) answerShares(now int64, query string) Decision {
 		}
 		e.row(&w.report.rows[i])
 	}
-	return x.answer(200, append(e.dst, "]}"...))
+	w.report.answer = append(e.dst, "]}"...)
+	d := x.answer(200, w.report.answer)
+	x.body = nil // it is the worker's
+	return d
 }
 
 // An explanation is an answer of answerShares under way.

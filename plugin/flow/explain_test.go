@@ -482,3 +482,37 @@ func TestReasonsAreSentences(t *testing.T) {
 		}
 	}
 }
+
+// Any worker tells how many swaps all of them lost, and what lies in the place of the
+// sum and is not it counts as none.
+func TestSwapRetriesOfAllWorkers(t *testing.T) {
+	t.Parallel()
+	p, now := newProcess(1), metricsNow
+	var g [3]*Gateway
+	for i := range g {
+		g[i] = pricedGateway(t, p, uint64(i+1)<<40, explainConfig(explainSettings[0]))
+		g[i].Tick(now)
+	}
+	shown := func(want string) {
+		t.Helper()
+		compareLines(t, ofFamilies(scrapeLines(t, g[2], now), "swap_retries"), "fairshare_swap_retries_total "+want+"\n")
+	}
+	lose := func(g *Gateway, n int) {
+		converse(g, now, "/v1/chat/completions", "sk-1234", gptBody, 200, usageHalf) // the records are there
+		p.lose = n
+		converse(g, now, "/v1/chat/completions", "sk-1234", gptBody, 200, usageHalf)
+		if p.lose != 0 {
+			t.Fatalf("%d swaps were not lost", p.lose)
+		}
+		g.Tick(now)
+	}
+	shown("0.0")
+	lose(g[0], 3)
+	shown("3.0")
+	lose(g[1], 4)
+	shown("7.0")
+	p.Set("fs/r", []byte("x"), 0)
+	shown("0.0")
+	lose(g[0], 2)
+	shown("2.0")
+}

@@ -201,7 +201,9 @@ const (
 )
 
 // A scrape is one answer of /metrics under way. Samples come by subject and
-// leave by family.
+// leave by family. A worker has one and uses its memory again: TinyGo's collector
+// takes any number for an address, of which hashes of many keys are full, so that
+// large pieces of memory that are asked for and dropped are hardly ever found free.
 type scrape struct {
 	gateway  *Gateway
 	now      int64
@@ -214,6 +216,16 @@ type scrape struct {
 	at       family // being written
 	labelled bool   // its sample has a label
 	scratch  []byte
+	body     []byte
+}
+
+// open begins an answer.
+func (s *scrape) open(g *Gateway, now int64) {
+	text, scratch, body := s.text, s.scratch, s.body
+	*s = scrape{gateway: g, now: now, scratch: scratch, body: body}
+	for f := range text {
+		s.text[f] = text[f][:0]
+	}
 }
 
 // answerMetrics is GET /metrics, in Prometheus' text format 0.0.4
@@ -222,7 +234,8 @@ func (x *Exchange) answerMetrics(now int64) Decision {
 	g := x.gateway
 	g.tenants.Refresh(now)
 	g.worker.writeSeries()
-	s := &scrape{gateway: g, now: now}
+	s := &g.worker.scrape
+	s.open(g, now)
 	for f := range families {
 		s.size += len(head(nil, family(f)))
 	}
@@ -240,14 +253,19 @@ func (x *Exchange) answerMetrics(now int64) Decision {
 		return x.fail(s.failure)
 	}
 	s.sample(leftOut, float64(s.left))
-	body := make([]byte, 0, s.size)
+	if cap(s.body) < s.size {
+		s.body = make([]byte, 0, s.size+s.size/4)
+	}
+	body := s.body[:0]
 	for f := range families {
 		body = head(body, family(f))
 		body = append(body, s.text[f]...)
-		s.text[f] = nil
 	}
+	s.body = body
 	x.body, x.headers = body, x.headers[:0]
-	return x.send(200, "text/plain; version=0.0.4; charset=utf-8")
+	d := x.send(200, "text/plain; version=0.0.4; charset=utf-8")
+	x.body = nil // it is the worker's
+	return d
 }
 
 // head appends what stands above a family's samples.

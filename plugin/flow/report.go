@@ -71,6 +71,8 @@ type report struct {
 	book  quota.Book
 	rows  []row
 	why   quota.Refusals
+
+	answer []byte // of /fairshare/shares, see scrape
 }
 
 type name struct {

@@ -29,6 +29,7 @@ type Worker struct {
 	resets resets
 	limits map[string]*[numLimitKinds]limitHeader
 	series tableau
+	scrape scrape
 	free   []*Exchange
 	// verdict is that of the admission under way: a value that is passed on by its
 	// address TinyGo would put on the heap each time.

@@ -167,28 +167,3 @@ func TestForeignRefusals(t *testing.T) {
 		t.Errorf("what was foreign was not replaced: %v", r.Counts)
 	}
 }
-
-// FuzzRefusals reads whatever lies there.
-func FuzzRefusals(f *testing.F) {
-	var r Refusals
-	f.Add(r.encode(nil, 1), true)
-	f.Add([]byte("x"), false)
-	f.Fuzz(func(t *testing.T, v []byte, mend bool) {
-		terms := tpm(1)
-		if mend && len(v) == refusalsSize {
-			var r Refusals
-			whole := r.encode(nil, terms.id)
-			v = append(whole[:16:16], v[16:]...)
-			sum := Checksum(v[8:])
-			for i := range 4 {
-				v[4+i] = byte(sum >> (8 * i))
-			}
-		}
-		s := new(Memory)
-		s.Set(refusalsKey(terms), v, 0)
-		got := refusals(t, s, terms)
-		if l := &got.Last; l.By >= NumLimitings || l.Reason > OverTokens || len(l.Alias) > MaxAlias {
-			t.Fatalf("%+v", got.Last)
-		}
-	})
-}

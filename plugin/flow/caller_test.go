@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"fairshare/plugin/period"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
+	"fairshare/plugin/unit"
 )
 
 const callerConfig = `{"model_list": [
@@ -255,5 +257,46 @@ func TestAllMetersAtOnce(t *testing.T) {
 	}
 	if b, _ := (books{g}).Book(now, g.office.Proxy, ""); b.Spend != 50e6 {
 		t.Errorf("the proxy spent %s", b.Spend.String())
+	}
+}
+
+// What a subject without limits for a model spends on it is counted there alone.
+func TestMoneyOfModelsWithoutLimits(t *testing.T) {
+	t.Parallel()
+	const now = int64(1_800_000_000_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, callerConfig)
+	k := makeKey("sk-alpha-0123456789", tenant.Subject{PerModel: []tenant.ModelLimits{{Model: "gpt"}, {Model: "mock"}}})
+	addSubjects(t, g, k)
+	if status, _, body := chat(g, now, "sk-alpha-0123456789", mockBody); status != 200 {
+		t.Fatal(status, body)
+	}
+	g.Tick(now)
+	for model, want := range map[string]unit.PicoUSD{"": 50e6, "mock": 50e6, "gpt": 0} {
+		if b, _ := (books{g}).Book(now, k, model); b.Spend != want {
+			t.Errorf("%q: spent %s, want %s", model, b.Spend.String(), want.String())
+		}
+	}
+}
+
+// The management API tells of the period that requests are held by: that of a
+// subject's Budget, and of an end user the one that everybody has.
+func TestPeriodsOfBudgets(t *testing.T) {
+	t.Parallel()
+	const now, hour = int64(1_800_000_000_000), int64(3_600_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, strings.Replace(callerConfig, `"general_settings"`, `"litellm_settings": {"max_end_user_budget_id": "hourly"}, "general_settings"`, 1))
+	k, c := makeKey("sk-alpha-0123456789", tenant.Subject{BudgetID: "hourly"}), &tenant.Subject{Kind: tenant.Customer, ID: "ann"}
+	addSubjects(t, g, k, c, &tenant.Subject{Kind: tenant.Budget, ID: "hourly", Limits: tenant.Limits{Budget: budgetOf(1), Duration: period.Duration{N: 1, Unit: period.Hour}}})
+	for _, s := range []*tenant.Subject{k, c} {
+		if b, ok := (books{g}).Book(now, s, ""); !ok || b.ResetAt <= now || b.ResetAt > now+hour {
+			t.Errorf("%q: resets at %d, want within an hour of %d", s.ID, b.ResetAt, now)
+		}
+	}
+	// Who has no budget of his own has everybody's, which never begins anew, and no
+	// part of his own.
+	g = pricedGateway(t, newProcess(1), 1<<40, strings.Replace(callerConfig, `"general_settings"`, `"litellm_settings": {"max_end_user_budget": 1}, "general_settings"`, 1))
+	c = &tenant.Subject{Kind: tenant.Customer, ID: "ann", Limits: tenant.Limits{Duration: period.Duration{N: 1, Unit: period.Hour}}}
+	addSubjects(t, g, c)
+	if b, ok := (books{g}).Book(now, c, ""); !ok || b.ResetAt != 0 {
+		t.Errorf("resets at %d, want never", b.ResetAt)
 	}
 }

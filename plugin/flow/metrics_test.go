@@ -415,6 +415,26 @@ fairshare_in_flight{model="mock"} 0.0
 	compareLines(t, ofFamilies(scrapeLines(t, other, now), "in_flight_requests", "held"), "litellm_in_flight_requests 0.0\nfairshare_held{model=\"gpt\",unit=\"tokens\"} 0.0\nfairshare_held{model=\"mock\",unit=\"tokens\"} 0.0\n")
 }
 
+// Each key has its own series, whatever else two of them have in common.
+func TestMetricsOfKeysThatAreAlike(t *testing.T) {
+	t.Parallel()
+	g := pricedGateway(t, newProcess(1), 1<<40, metricsConfig)
+	one, two := makeKey("sk-alpha-0123456789", tenant.Subject{}), makeKey("sk-bravo-0123456789", tenant.Subject{})
+	addSubjects(t, g, one, two)
+	for _, secret := range []string{"sk-alpha-0123456789", "sk-bravo-0123456789", "sk-alpha-0123456789"} {
+		converse(g, metricsNow, "/v1/chat/completions", secret, mockBody, 0, "")
+	}
+	of := map[string]string{}
+	for _, l := range ofFamilies(scrapeLines(t, g, metricsNow), "litellm_requests_metric_total") {
+		_, rest, _ := strings.Cut(l, `hashed_api_key="`)
+		id, _, _ := strings.Cut(rest, `"`)
+		of[id] += l[strings.LastIndexByte(l, ' ')+1:]
+	}
+	if len(of) != 2 || of[one.ID] != "2.0\n" || of[two.ID] != "1.0\n" {
+		t.Errorf("the requests of keys are %q", of)
+	}
+}
+
 // A subject's limits are those that hold: filled in by its budget, raised for a
 // time. An overspent budget is below zero, of overused tokens none remain. What
 // has no limit is not shown.

@@ -129,6 +129,32 @@ func TestWorkerThatWasOnlySlow(t *testing.T) {
 	}
 }
 
+// The same of its meters.
+func TestWorkerThatWasOnlySlowAndItsMeters(t *testing.T) {
+	s, terms := new(Memory), tpm(1000)
+	slow, other := NewLedger(s, 1), NewLedger(s, 2)
+	key := NewMeter(ForKey, "k", "")
+	key.Parallel, key.Budget = capped(5), capped(100)
+	c := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10, Meters: []*Meter{key}, Price: flat(7)}
+	v, err := slow.Admit(t0, terms, c)
+	if err != nil || !v.OK() {
+		t.Fatal(v.Reason, err)
+	}
+	watch(terms, t0, t0+20*second, func(int64) bool { return false }, other)
+	if b := balanceOf(t, other, t0+20*second, key); b.Slots != 0 || b.Held != 0 {
+		t.Fatalf("slots %d held %d, want nothing", b.Slots, b.Held)
+	}
+	if w, err := other.Admit(t0+20*second, terms, c); err != nil || !w.OK() {
+		t.Fatal(w.Reason, err)
+	}
+	if err := slow.Settle(t0+20*second, terms, &v.Hold, Spent{Total: 9, Cost: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, other, t0+20*second, key); b.Slots != 1 || b.Held != 7 || b.Spent != 3 {
+		t.Fatalf("slots %d held %d spent %d, want the other's 1 and 7, and 3", b.Slots, b.Held, b.Spent)
+	}
+}
+
 // When the whole process stood still, or the clock jumped, all look dead. The
 // leader lets them beat first.
 func TestNobodyIsTakenForDeadAfterAPause(t *testing.T) {

@@ -300,3 +300,48 @@ func TestPeriodsOfBudgets(t *testing.T) {
 		t.Errorf("resets at %d, want never", b.ResetAt)
 	}
 }
+
+// Callers of all shapes are built: a key with and without a user, a team, limits of
+// its own and for single models, and these with and without theirs.
+func TestCallersOfAllShapes(t *testing.T) {
+	t.Parallel()
+	const now = int64(1_800_000_000_000)
+	limits := tenant.Limits{RPM: limitOf(100), Budget: budgetOf(1)}
+	perModel := []tenant.ModelLimits{{Model: "mock", Limits: limits}, {Model: "gpt", Limits: limits}}
+	for mask := range 1 << 8 {
+		has := func(bit int) bool { return mask>>bit&1 == 1 }
+		k, others := tenant.Subject{}, []*tenant.Subject(nil)
+		if has(0) {
+			k.UserID = "u"
+		}
+		if has(1) {
+			k.TeamID = "t"
+		}
+		if has(2) {
+			k.Limits, k.TempIncrease, k.TempExpiry = limits, 5, now+1000
+		}
+		if has(3) {
+			k.PerModel = perModel
+		}
+		if has(4) {
+			others = append(others, &tenant.Subject{Kind: tenant.User, ID: "u", Limits: limits, PerModel: perModel, BudgetID: "b"})
+		}
+		if has(5) {
+			others = append(others, &tenant.Subject{Kind: tenant.Team, ID: "t", Limits: limits, PerModel: perModel, Members: limits})
+		}
+		if has(6) {
+			others = append(others, &tenant.Subject{Kind: tenant.Member, ID: tenant.MemberID("t", "u"), TeamID: "t", UserID: "u", Limits: limits, BudgetID: "b"})
+		}
+		if has(7) {
+			others = append(others, &tenant.Subject{Kind: tenant.Budget, ID: "b", Limits: limits})
+			k.BudgetID = "b"
+		}
+		g := pricedGateway(t, newProcess(1), 1<<40, callerConfig)
+		addSubjects(t, g, append(others, makeKey("sk-alpha-0123456789", k))...)
+		for i := range int64(3) {
+			if status, _, text := chat(g, now+600*i, "sk-alpha-0123456789", `{"user":"c",`+mockBody[1:]); status != 200 {
+				t.Fatalf("%b: %d %s", mask, status, text)
+			}
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (x *Exchange) answerShares(now int64, query string) Decision {
 	}
 	t := &b.Totals
 	e.text(`,"totals":{"requests":`).amount(t.Requests)
-	e.number("refused", t.Refused).number("tokens", int64(t.Tokens))
+	e.number("refused", t.Refused).number("would_refuse", t.WouldRefuse).number("tokens", int64(t.Tokens))
 	e.number("estimated_requests", t.EstimatedRequests).number("estimated_tokens", int64(t.EstimatedTokens))
 	e.number("debt_tokens", int64(t.DebtTokens)).number("reclaimed", t.Reclaimed)
 	e.number("stranded_tokens", int64(t.StrandedTokens)).number("stranded_requests", t.StrandedRequests)
@@ -117,7 +117,7 @@ func (e *explanation) millionths(n int64) *explanation {
 
 // row appends an active key.
 func (e *explanation) row(r *row) {
-	e.text(`{"key":`).quoted(r.token())
+	e.text(`{"key":`).quoted(e.gateway.token(r))
 	e.text(`,"key_alias":`).nullable(r.alias)
 	e.text(`,"weight":`).millionths(int64(r.Weight))
 	if len(e.gateway.policy.Priorities) > 0 {
@@ -207,7 +207,7 @@ func (e *explanation) refusals(r *quota.Refusals) {
 	who := row{Line: quota.Line{ID: l.Key}, name: name{l.Hash, l.Alias}, named: l.Hash != [32]byte{}}
 	priority := e.gateway.priority(int(l.Pool))
 	e.text(`{"at":`).stamp(l.At)
-	e.text(`,"key":`).quoted(who.token())
+	e.text(`,"key":`).quoted(e.gateway.token(&who))
 	e.text(`,"key_alias":`).nullable(who.alias)
 	if len(e.gateway.policy.Priorities) > 0 {
 		e.text(`,"priority":`).nullable(priority)
@@ -235,7 +235,7 @@ func (e *explanation) refusals(r *quota.Refusals) {
 	}
 	name := who.alias
 	if name == "" {
-		name = who.token()
+		name = e.gateway.token(&who)
 	}
 	e.text(`,"text":`).quoted(reasonOf(l, name, priority))
 	e.text("}")

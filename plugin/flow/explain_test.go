@@ -516,3 +516,54 @@ func TestSwapRetriesOfAllWorkers(t *testing.T) {
 	lose(g[0], 2)
 	shown("2.0")
 }
+
+// Nothing is told of the master key's hash, from which a short key could be found,
+// before the leader knows whose the line is and after.
+func TestMasterKeyIsNotTold(t *testing.T) {
+	const now = int64(1_800_000_000_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, explainConfig(explainSettings[0]))
+	post(g.Open(), now, "/v1/chat/completions", "sk-1234", `{"model":"gpt","max_tokens":5,"messages":[]}`)
+	for range 2 {
+		for _, path := range []string{"/metrics", "/fairshare/shares?model=gpt"} {
+			text := string(get(t, g, now, path))
+			if strings.Contains(text, tokenOf("sk-1234")[:16]) || !strings.Contains(text, masterKeyLabel) {
+				t.Errorf("%s: %s", path, text)
+			}
+		}
+		g.Tick(now)
+		g.Tick(now)
+	}
+}
+
+// On a model without limits nobody has a line; whom another limit refuses there is
+// named all the same.
+func TestRefusalOnAModelWithoutLimitsIsNamed(t *testing.T) {
+	const now = int64(1_800_000_000_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, callerConfig)
+	addSubjects(t, g, makeKey("sk-alpha-0123456789", tenant.Subject{Limits: tenant.Limits{RPM: limitOf(0)}}))
+	if status, _, _ := chat(g, now, "sk-alpha-0123456789", mockBody); status != 429 {
+		t.Fatal(status)
+	}
+	if text := string(get(t, g, now, "/fairshare/shares?model=mock")); !strings.Contains(text, tokenOf("sk-alpha-0123456789")) {
+		t.Error(text)
+	}
+}
+
+// What is kept about a model overwrites nothing else, whatever the model is called.
+func TestModelsThatAreCalledLikeIndexes(t *testing.T) {
+	const now = int64(1_800_000_000_000)
+	for _, model := range []string{"0/k", "h/k", "0", "lead", "v"} {
+		g := pricedGateway(t, newProcess(1), 1<<40, strings.Replace(explainConfig(explainSettings[0]), `"gpt"`, `"`+model+`"`, 1))
+		addSubjects(t, g, makeKey("sk-alpha-0123456789", tenant.Subject{Limits: tenant.Limits{RPM: limitOf(0)}}))
+		x := g.Open()
+		if d := post(x, now, "/v1/chat/completions", "sk-alpha-0123456789", `{"model":"`+model+`","max_tokens":5,"messages":[]}`); d.Reply == nil || d.Reply.Status != 429 {
+			t.Fatalf("%s: %+v", model, d.Reply)
+		}
+		x.Done(now)
+		g.Tick(now)
+		addSubjects(t, g, makeKey("sk-bravo-0123456789", tenant.Subject{}))
+		if n := g.tenants.Count(tenant.Key, ""); n != 2 {
+			t.Errorf("%s: %d keys are listed, want 2", model, n)
+		}
+	}
+}

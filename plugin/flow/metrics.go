@@ -505,7 +505,7 @@ func (s *scrape) key(gr *group, r *row, unit string, share, used, held int64) {
 	for i, n := range [...]int64{share, used + held, borrowed(share, used, held)} {
 		s.begin(keyShare + family(i))
 		s.label("api_key_alias", orNone(r.alias))
-		s.label("hashed_api_key", r.token())
+		s.label("hashed_api_key", s.gateway.token(r))
 		s.label("model", gr.model.Name)
 		if len(s.gateway.policy.Priorities) > 0 {
 			s.label("priority", orNone(s.gateway.priority(int(r.Pool))))

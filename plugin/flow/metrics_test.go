@@ -308,8 +308,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 
 	hash := `hashed_api_key="` + a.ID + `"`
-	master := tokenOf("sk-1234")
-	fresh := `api_key_alias="None",hashed_api_key="` + master[:16] + `..."` // the leader has not heard of it
+	fresh := `api_key_alias="None",hashed_api_key="litellm_proxy_master_key"` // the leader has not heard of its alias
 	compareLines(t, slices.DeleteFunc(scrapeLines(t, g[1], now), func(l string) bool { return strings.Contains(l, "_metric_total{") }), `litellm_remaining_team_budget_metric{team_alias="QA Prod Bot",team_id="t1"} 0.00088
 litellm_team_max_budget_metric{team_alias="QA Prod Bot",team_id="t1"} 0.001
 litellm_team_budget_remaining_hours_metric{team_alias="QA Prod Bot",team_id="t1"} `+hoursToMidnight(now)+`

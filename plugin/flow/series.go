@@ -343,9 +343,10 @@ func (w *Worker) writeSeries() {
 		if first[n] < 0 {
 			continue
 		}
-		if w.writePage(n, first[n]) {
-			written += len(t.page)
+		if !w.writePage(n, first[n]) {
+			break // the store is broken: the others would take as long to find it out
 		}
+		written += len(t.page)
 	}
 	t.keepPending()
 }

@@ -451,3 +451,40 @@ func FuzzSeriesPage(f *testing.F) {
 		}
 	})
 }
+
+// A store that loses every swap of a page holds a tick up for one page's tries alone.
+func TestPagesThatCanNotBeWritten(t *testing.T) {
+	h := &stuckPages{process: newProcess(1)}
+	w := NewWorker(h, 1<<40)
+	fillSeries(w, 300, "k")
+	h.stuck = true
+	for i := range 300 {
+		o := occasion{&caller{key: &tenant.Subject{ID: strconv.Itoa(i)}}, place{serial: uint64(1000 + i), status: 200}}
+		w.delta(&o).requests[0]++
+	}
+	w.writeSeries()
+	if h.sets != quota.MaxTries {
+		t.Errorf("%d tries, want %d", h.sets, quota.MaxTries)
+	}
+	h.stuck = false
+	for len(w.series.deltas) > 0 {
+		w.writeSeries()
+	}
+	if sum, _, _ := seriesTotals(t, h); sum[numAmounts] != 600 {
+		t.Errorf("%d requests are told, want 600", sum[numAmounts])
+	}
+}
+
+type stuckPages struct {
+	*process
+	stuck bool
+	sets  int
+}
+
+func (s *stuckPages) Set(key string, v []byte, cas uint32) quota.Status {
+	if s.stuck && strings.HasPrefix(key, "fs/p/") {
+		s.sets++
+		return quota.Mismatch
+	}
+	return s.process.Set(key, v, cas)
+}

@@ -148,3 +148,47 @@ func (c *counted) Set(key string, value []byte, cas uint32) quota.Status {
 	c.calls++
 	return c.memory.Set(key, value, cas)
 }
+
+// Without a limiter a model limits nothing, and nothing of it is in shadow.
+func TestShadowWithoutALimiter(t *testing.T) {
+	const now = int64(1_800_000_000_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, `{"model_list": [{"model_name": "gpt", "litellm_params": {"model": "openai/llama-3", "api_base": "https://llm.example/v1", "api_key": "none", "tpm": 1000, "rpm": 40}}],
+		"general_settings": {"master_key": "sk-1234"}, "fairshare_settings": {"enforce": false}}`)
+	if got := g.groups[0].terms.Shadow; got != 0 {
+		t.Errorf("in shadow: %b", got)
+	}
+	addSubjects(t, g, makeKey("sk-alpha-0123456789", tenant.Subject{Limits: tenant.Limits{RPM: limitOf(0)}}))
+	for range 5 {
+		askAndAnswer(t, g, now, "sk-alpha-0123456789")
+	}
+	var b quota.Book
+	if err := g.worker.ledger.Read(now, &g.groups[0].terms, &b); err != nil || b.Used != 50 || b.Requests != 5 || b.Slots != 0 {
+		t.Errorf("%v: used %d requests %d slots %d, want 50 5 0", err, b.Used, b.Requests, b.Slots)
+	}
+}
+
+// askAndAnswer is a request that an upstream answers.
+func askAndAnswer(t *testing.T, g *Gateway, now int64, secret string) {
+	t.Helper()
+	x := g.Open()
+	if d := post(x, now, "/v1/chat/completions", secret, `{"model":"gpt","max_tokens":5,"messages":[]}`); d.Reply != nil {
+		t.Fatal(string(d.Reply.Body))
+	}
+	x.ResponseHeaders(now, [][2]string{{":status", "200"}, {"content-type", "application/json"}}, false)
+	x.ResponseBody(now, []byte(`{"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}`), true)
+	x.Done(now)
+}
+
+// Explain tells what passed in shadow apart from what was refused.
+func TestWouldRefuseIsNoRefusal(t *testing.T) {
+	const now = int64(1_800_000_000_000)
+	g := pricedGateway(t, newProcess(1), 1<<40, `{"model_list": [{"model_name": "gpt", "litellm_params": {"model": "openai/llama-3", "api_base": "https://llm.example/v1", "api_key": "none", "rpm": 1}}],
+		"litellm_settings": {"callbacks": ["dynamic_rate_limiter"]}, "general_settings": {"master_key": "sk-1234"}, "fairshare_settings": {"enforce": false}}`)
+	addSubjects(t, g, makeKey("sk-alpha-0123456789", tenant.Subject{}))
+	for range 5 {
+		askAndAnswer(t, g, now, "sk-alpha-0123456789")
+	}
+	if text := string(get(t, g, now, "/fairshare/shares?model=gpt")); !strings.Contains(text, `"totals":{"requests":5,"refused":0,"would_refuse":4,`) || !strings.Contains(text, `"refused_by":[],"last_refusal":null`) {
+		t.Error(text)
+	}
+}

@@ -47,15 +47,17 @@ func numbers(l *quota.Line) [rowNumbers]*int64 {
 	}
 }
 
-// token is how the key is told. The line of all keys that have none of their own is
-// the others'. Until the leader has heard of a key, its line's id is all there is:
-// the first eight bytes of its hash.
-func (r *row) token() string {
+// token is how the key of a row is told. The line of all keys that have none of their
+// own is the others'. Until the leader has heard of a key, its line's id is all there
+// is: the first eight bytes of its hash. Of the master key nothing is told.
+func (g *Gateway) token(r *row) string {
 	switch {
-	case quota.IsCrowd(r.ID):
-		return others
+	case r.ID == g.master.Line || r.named && r.hash == g.master.Hash:
+		return masterKeyLabel
 	case r.named:
 		return tenant.Token(&r.hash)
+	case quota.IsCrowd(r.ID):
+		return others
 	}
 	var hash [32]byte
 	binary.LittleEndian.PutUint64(hash[:], r.ID)
@@ -79,7 +81,7 @@ func (w *Worker) publish(now int64, g *Gateway) {
 		}
 		// Requests in flight, refusals and the minute move the stamp; an idle
 		// group's table is left alone.
-		s := b.Minute ^ (b.Totals.Requests+b.Totals.Refused)<<20 ^ b.Slots<<44 ^ int64(b.Totals.Tokens)<<8
+		s := b.Minute ^ (b.Totals.Requests+b.Totals.Refused+b.Totals.WouldRefuse)<<20 ^ b.Slots<<44 ^ int64(b.Totals.Tokens)<<8
 		if s == w.report.stamp[i] && len(b.Lines) == 0 {
 			continue
 		}

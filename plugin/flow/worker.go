@@ -160,7 +160,7 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 			gr.targets = append(gr.targets, newTarget(p, &m.Deployments[j]))
 		}
 		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
-		gr.terms.Shadow = m.Shadow
+		gr.terms.Shadow = m.Shadow & gr.terms.Limits()
 		if p.Limiter == config.ByPriority {
 			gr.terms.Pools = poolsOf(p, m)
 		}

@@ -413,7 +413,11 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 		v.Pool = l.stand()
 	}
 	if v.Would != Admitted || !v.OK() {
-		r.add(atTotalRefused, 1)
+		if v.OK() {
+			r.add(atTotalWould, 1)
+		} else {
+			r.add(atTotalRefused, 1)
+		}
 		r.set4(l.me+lineRefused, r.at4(l.me+lineRefused)+1)
 		if l.why.Reason == OverTokens {
 			r.add(atRefusedTokens, l.why.Wanted)
@@ -563,7 +567,7 @@ func (l *look) book(h *Hold, msLeft int64) {
 		r.add(atRequests, 1)
 		r.set4(me+lineCount, r.at4(me+lineCount)+1)
 	}
-	if l.waived.Has(Tokens) {
+	if l.waived.Has(Tokens) && l.t.LimitTPM {
 		h.tokens, h.free = 0, true
 		r.add(atFree, 1)
 		return
@@ -575,8 +579,8 @@ func (l *look) book(h *Hold, msLeft int64) {
 // pass counts a request that takes nothing of the model's limits: in flight and in the
 // totals alone.
 func (r record) pass(t *Terms, h *Hold) {
-	h.minute, h.key, h.tokens, h.free = r.at(atMinute), noLine, 0, true
-	if t.LimitTPM {
+	h.minute, h.key, h.tokens, h.free = r.at(atMinute), noLine, 0, t.LimitTPM
+	if h.free {
 		r.add(atFree, 1)
 	}
 	r.add(atSlots, 1)
@@ -673,7 +677,7 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 	me := r.find(h.key)
 	if !void {
 		r.take(atSlots, 1)
-		if t.LimitTPM && h.tokens == 0 {
+		if h.free {
 			r.take(atFree, 1)
 		}
 		switch h.minute {
@@ -697,7 +701,7 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 	if s.Estimated {
 		r.add(atEstimatedRequests, 1)
 		r.add(atEstimatedTokens, int64(s.Total))
-	} else if t.LimitTPM && !void && !h.free {
+	} else if t.LimitTPM && !void && !h.free && h.key != noLine {
 		r.add(atTold, 1)
 		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
@@ -707,7 +711,7 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 			r.learn(me+lineLearned, s, h.bytes)
 		}
 	}
-	if h.free {
+	if h.free || h.key == noLine {
 		return
 	}
 	charge, debt := int64(s.Total), int64(0)

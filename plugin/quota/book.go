@@ -29,6 +29,7 @@ type Book struct {
 type Totals struct {
 	Requests          int64       // admitted
 	Refused           int64       // by this record
+	WouldRefuse       int64       // passed, though a limit in shadow refused them
 	Tokens            unit.Tokens // used, told or estimated
 	EstimatedRequests int64       // answers that did not tell their usage
 	EstimatedTokens   unit.Tokens // what those were charged
@@ -99,7 +100,7 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 		Minute: r.at(atMinute), Requests: r.at(atRequests), Used: unit.Tokens(r.at(atUsed)), Held: unit.Tokens(r.at(atHeld)),
 		PrevHeld: unit.Tokens(r.at(atPrevHeld)), Slots: r.at(atSlots), Active: active,
 		Totals: Totals{
-			Requests: r.at(atTotalRequests), Refused: r.at(atTotalRefused), Tokens: unit.Tokens(r.at(atTotalTokens)),
+			Requests: r.at(atTotalRequests), Refused: r.at(atTotalRefused), WouldRefuse: r.at(atTotalWould), Tokens: unit.Tokens(r.at(atTotalTokens)),
 			EstimatedRequests: r.at(atEstimatedRequests), EstimatedTokens: unit.Tokens(r.at(atEstimatedTokens)),
 			DebtTokens: unit.Tokens(r.at(atDebtTokens)), Reclaimed: r.at(atReclaimed),
 			StrandedTokens: unit.Tokens(r.at(atStrandedTokens)), StrandedRequests: r.at(atStrandedRequests),

@@ -42,12 +42,17 @@ func (l *Ledger) end(now int64, e *ending) error {
 // endAgain tries what could not be done.
 func (l *Ledger) endAgain(now int64) {
 	left := 0
+	var failed error
 	for i := range l.unsettled {
 		e := &l.ending
 		*e = l.unsettled[i]
 		books := e.nmeters
-		switch err := l.tryEnd(now, e); {
-		case err == nil:
+		// A store that loses every swap would take seconds for all of them.
+		if failed != ErrConflict {
+			failed = l.tryEnd(now, e)
+		}
+		switch {
+		case failed == nil:
 			l.strike(&e.Hold)
 			continue
 		case e.nmeters != books || e.terms != l.unsettled[i].terms:

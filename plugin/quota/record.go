@@ -19,8 +19,8 @@ const maxLines = 1024
 //	0   magic 4 | key length 2 | lines 2
 //	8   stamp 8
 //	16  the numbers below, 8 each
-//	200 what was learned 16
-//	216 key, padded to 8
+//	208 what was learned 16
+//	224 key, padded to 8
 //	... lines, 64 each
 //	... stamp 8, equal to the first
 //
@@ -60,10 +60,11 @@ const (
 	atFairMinute = 176
 	atFairness   = 184 // millionths, and 1; 0 for never
 
-	atFree = 192 // of the requests in flight, those that hold none of the model's tokens, though it limits them
+	atFree       = 192 // of the requests in flight, those that hold none of the model's tokens, though it limits them
+	atTotalWould = 200 // requests that only limits in shadow refused, since the record was made
 
-	atLearned = 200
-	atKey     = 216
+	atLearned = 208
+	atKey     = 224
 )
 
 // Offsets in a line.

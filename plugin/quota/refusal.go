@@ -160,14 +160,14 @@ func (l *Ledger) NameRefused(t *Terms, hash *[32]byte, alias string) {
 //	the last one: time 8 | key 8 | whose limit 1 | reason 1 | pool 1 | length of the
 //	alias 1 | 0 4 | the rest, 8 each | key hash 32 | alias, padded to 64
 const (
-	refusalsMagic = 0x01585346 // "FSX" and layout 1
+	refusalsMagic = 0x01595346 // "FSY" and layout 1
 	atCounts      = 16
 	atLast        = atCounts + 8*int(NumLimitings)*NumReasons
 	atName        = atLast + 10*8
 	refusalsSize  = atName + 32 + MaxAlias
 )
 
-func refusalsKey(t *Terms) string { return "fs/x/" + t.Key[len(groupPrefix):] }
+func refusalsKey(t *Terms) string { return "fs/y/" + t.Key[len(groupPrefix):] }
 
 // rest are the numbers of a refusal that are written as they are.
 func (r *Refusal) rest() [7]*int64 {

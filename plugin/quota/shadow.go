@@ -44,6 +44,18 @@ func (t *Terms) inShadow() bool {
 	return (t.LimitTPM || t.LimitRPM) && (!t.LimitTPM || t.Shadow.Has(Tokens)) && (!t.LimitRPM || t.Shadow.Has(Requests))
 }
 
+// Limits are the limits that the terms have.
+func (t *Terms) Limits() Reasons {
+	limits := Reasons(0)
+	if t.LimitTPM {
+		limits |= Tokens
+	}
+	if t.LimitRPM {
+		limits |= Requests
+	}
+	return limits
+}
+
 // noLine is the key of a hold that is on no line of the model's record. No line
 // has this id.
 const noLine = ^uint64(MaxPools)

@@ -174,6 +174,7 @@ func TestShadowDecidesAsEnforcing(t *testing.T) {
 			}
 			if limited {
 				a.Slots, a.Totals.Requests, a.Totals.Tokens = b.Slots, totals.Requests, totals.Tokens
+				a.Totals.Refused, a.Totals.WouldRefuse = 0, a.Totals.Refused // nobody is refused in shadow
 				if !reflect.DeepEqual(a, b) {
 					t.Fatalf("seed %d run %d: the model's book:\nenforcing %+v\nshadow    %+v", first, n, a, b)
 				}
@@ -438,5 +439,29 @@ func TestShadowHoldsOfDeadWorkers(t *testing.T) {
 				t.Errorf("%d: meter %d: %+v, want %v", first, i, b, left)
 			}
 		}
+	}
+}
+
+// A hold that passed a limit in shadow is taken off as what it was, whatever the
+// leader's configuration says by then.
+func TestFreeHoldsOfDeadWorkersUnderOtherTerms(t *testing.T) {
+	s := new(Memory)
+	dead, alive := NewLedger(s, 1), NewLedger(s, 2)
+	old, next := NewTerms("m", 0, 0, true, false), NewTerms("m", 0, 0, false, false)
+	old.Shadow = Tokens
+	if v, err := dead.Admit(t0, &old, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 5}); err != nil || !v.OK() || v.Would != OverTokens {
+		t.Fatal(v.Reason, v.Would, err)
+	}
+	count := func() (slots, free int64) {
+		alive.begin(&next)
+		alive.read(t0)
+		return alive.buf.at(atSlots), alive.buf.at(atFree)
+	}
+	if slots, free := count(); slots != 1 || free != 1 {
+		t.Fatalf("slots %d free %d, want 1 and 1", slots, free)
+	}
+	watch(&next, t0, t0+20*second, func(int64) bool { return false }, alive)
+	if slots, free := count(); slots != 0 || free != 0 {
+		t.Fatalf("slots %d free %d, want none", slots, free)
 	}
 }

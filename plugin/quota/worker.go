@@ -87,7 +87,7 @@ const (
 // writes it, or who clears its seat. A note is one open hold, 8 bytes each but
 // the last: group id (0 is a free note, noGroup a hold that is off the model's
 // record), key, minute, tokens on the model, tokens on the meters, the same on those
-// whose tokens are in shadow, cost, time and number of meters, the meters' ids of 17
+// whose tokens are in shadow, cost, time and number of meters with freeBit, the meters' ids of 17
 // bytes, with what the hold skips there beside the scope.
 type page struct {
 	key  string
@@ -106,8 +106,11 @@ func (p *page) put(i int, group uint64, h *Hold) {
 	le.PutUint64(n[32:], uint64(h.want))
 	le.PutUint64(n[40:], uint64(h.shade))
 	le.PutUint64(n[48:], uint64(h.cost))
-	// 56 bits of milliseconds reach far beyond any clock.
-	le.PutUint64(n[56:], uint64(h.at)<<8|uint64(h.nmeters))
+	last := uint64(h.at)<<8 | uint64(h.nmeters) // 56 bits of milliseconds reach far beyond any clock
+	if h.free {
+		last |= freeBit
+	}
+	le.PutUint64(n[56:], last)
 	for k, m := range h.meters[:h.nmeters] {
 		id := n[noteHead+17*k:]
 		copy(id, m.ID[:])
@@ -125,6 +128,8 @@ const (
 	// shaded is a note's bit for a meter whose tokens are in shadow. No hold skips
 	// money.
 	shaded = Budget
+	// freeBit stands beside the number of meters: Hold.free.
+	freeBit = 0x80
 )
 
 // hold reads a note; its meters have no limits.
@@ -134,7 +139,7 @@ func (p *page) hold(i int) (group uint64, h Hold) {
 	h.key, h.minute, h.tokens = le.Uint64(n[8:]), int64(le.Uint64(n[16:])), unit.Tokens(le.Uint64(n[24:]))
 	h.want, h.shade = unit.Tokens(le.Uint64(n[32:])), unit.Tokens(le.Uint64(n[40:]))
 	h.cost, h.at = unit.PicoUSD(le.Uint64(n[48:])), int64(le.Uint64(n[56:])>>8)
-	h.nmeters = min(int(n[56]), MaxMeters)
+	h.nmeters, h.free = min(int(n[56]&^freeBit), MaxMeters), n[56]&freeBit != 0
 	for k := range h.nmeters {
 		id := MeterID(n[noteHead+17*k : noteHead+17*(k+1)])
 		m := &Meter{Skips: Reasons(id[0]>>scopeBits) &^ shaded}

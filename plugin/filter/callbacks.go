@@ -120,7 +120,12 @@ func OnDone(id uint32) bool {
 		s.end()
 		return true
 	}
-	plugins = slices.DeleteFunc(plugins, func(p *plugin) bool { return p.id == id })
+	plugins = slices.DeleteFunc(plugins, func(p *plugin) bool {
+		if p.id == id && p.gateway != nil {
+			p.gateway.Close()
+		}
+		return p.id == id
+	})
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"fairshare/plugin/config"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
@@ -566,4 +567,56 @@ func TestModelsThatAreCalledLikeIndexes(t *testing.T) {
 			t.Errorf("%s: %d keys are listed, want 2", model, n)
 		}
 	}
+}
+
+// While a replaced configuration drains, its ticks go on beside the new one's: they
+// must not end a minute by limits that no longer hold.
+func TestReplacedGatewaysEndNoMinutes(t *testing.T) {
+	const now, minute = int64(1_800_000_000_000), int64(60_000)
+	of := func(tpm string) *config.Policy {
+		p, err := config.Parse([]byte(`{"model_list": [{"model_name": "mock", "litellm_params": {"model": "openai/fake", "mock_response": "hi", "tpm": `+tpm+`}}],
+			"litellm_settings": {"callbacks": ["dynamic_rate_limiter"]}, "general_settings": {"master_key": "sk-1234"}}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	w := NewWorker(newProcess(1), 1<<40)
+	old := NewGateway(w, of("60"))
+	ask := func(g *Gateway, now int64) (passed int) {
+		for range 4 {
+			if status, _, _ := chat(g, now, "sk-1234", mockBody); status == 200 {
+				passed++
+			}
+		}
+		return passed
+	}
+	if n := ask(old, now); n != 2 {
+		t.Fatalf("%d passed, want 2", n)
+	}
+	g := NewGateway(w, of("90"))
+	if n := ask(g, now); n != 1 {
+		t.Fatalf("%d more passed, want 1", n)
+	}
+	old.Tick(now + minute)
+	g.Tick(now + minute)
+	if n := ask(g, now+minute); n != 3 {
+		t.Errorf("in the next minute %d passed, want 3", n)
+	}
+	// A configuration that is gone leaves the others their reports.
+	g.Close()
+	ask(old, now+2*minute)
+	old.Tick(now + 2*minute)
+	if at, ok := w.report.readTable(mustGet(t, w.host, tablePrefix+"mock"), "mock"); !ok || at != now+2*minute {
+		t.Errorf("the table is of %d, want %d", at, now+2*minute)
+	}
+}
+
+func mustGet(t *testing.T, h Host, key string) []byte {
+	t.Helper()
+	v, _, st := h.Get(key)
+	if st != quota.OK {
+		t.Fatalf("%s: %d", key, st)
+	}
+	return v
 }

@@ -74,6 +74,9 @@ func (w *Worker) publish(now int64, g *Gateway) {
 	}
 	for i := range g.groups {
 		gr := &g.groups[i]
+		if !g.reports(gr) {
+			continue
+		}
 		b := &w.report.book
 		if err := w.ledger.Watch(now, &gr.terms, b); err != nil {
 			w.count(onFail[storeRefused].metric, 1)

@@ -37,6 +37,9 @@ type Worker struct {
 	serial  uint64 // of the answers that this worker made itself
 
 	callers uint64 // how many were built
+
+	// newest are the last gateways that were made for each model group, by its name.
+	newest map[string]*Gateway
 }
 
 // NewWorker returns the worker of a VM. instance must be random: it tells the
@@ -172,11 +175,36 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 		}
 		g.groups[i] = gr
 		g.index[m.Name] = i
+		if w.newest == nil {
+			w.newest = make(map[string]*Gateway)
+		}
+		w.newest[m.Name] = g
 	}
 	for i := range g.groups {
 		g.terms = append(g.terms, &g.groups[i].terms)
 	}
 	return g
+}
+
+// Close tells that the configuration is gone: nothing more is asked of the gateway
+// but to end the exchanges under way.
+func (g *Gateway) Close() {
+	for name, of := range g.worker.newest {
+		if of == g {
+			delete(g.worker.newest, name)
+		}
+	}
+}
+
+// reports tells whether a model group is this gateway's to report of. A replaced
+// configuration drains for minutes beside the new one, and must not end a minute by
+// limits that no longer hold.
+func (g *Gateway) reports(gr *group) bool {
+	w, name := g.worker, gr.model.Name
+	if w.newest[name] == nil {
+		w.newest[name] = g // a newer one is gone
+	}
+	return w.newest[name] == g
 }
 
 // ForwardEarly tells that the host sends a request's headers upstream before

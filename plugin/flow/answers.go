@@ -97,10 +97,7 @@ func seconds(ms int64) int64 { return max(1, (ms+999)/1000) }
 
 // overLimit is the 429 of the documents: "Key=… over available TPM=…", or with
 // pools LiteLLM's of those.
-func (x *Exchange) overLimit(now int64, v *quota.Verdict) Decision {
-	if v.By >= 0 {
-		return x.overMeter(now, v)
-	}
+func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 	what, room, metric := "TPM", &v.Tokens, RefusedTokens
 	if v.Reason == quota.OverRequests {
 		what, room, metric = "RPM", &v.Requests, RefusedRequests

@@ -281,8 +281,7 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 	x.tell(now)
 	if !v.OK() {
 		x.gateway.worker.ledger.NameRefused(&x.group.terms, &x.caller.key.Hash, x.caller.key.Alias)
-		d := x.overLimit(now, v)
-		return &d
+		return x.refusal(now, v)
 	}
 	x.gateway.worker.count(Admitted, 1)
 	if v.Would != quota.Admitted {
@@ -292,6 +291,18 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 		x.gateway.worker.count(UnpricedRequests, 1)
 	}
 	return nil
+}
+
+// refusal is the answer to who was refused, by a tenant's limit or by the model's.
+// Only it needs memory: an answer declared in refused would take some for everybody.
+func (x *Exchange) refusal(now int64, v *quota.Verdict) *Decision {
+	var d Decision
+	if v.By >= 0 {
+		d = x.overMeter(now, v)
+	} else {
+		d = x.overLimit(v)
+	}
+	return &d
 }
 
 // mock answers by itself, as LiteLLM's mock_response does: admitted, charged

@@ -115,6 +115,13 @@ func (e *explanation) millionths(n int64) *explanation {
 	return e
 }
 
+// part begins a member about one limit: what of it is whose, by that name, and what
+// was taken. The caller ends it.
+func (e *explanation) part(limit, name string, share, used, held int64) *explanation {
+	e.text(`,"`).text(limit).text(`":{"`).text(name).text(`":`).amount(share)
+	return e.number("used", used).number("held", held).number("borrowed", borrowed(share, used, held))
+}
+
 // row appends an active key.
 func (e *explanation) row(r *row) {
 	e.text(`{"key":`).quoted(e.gateway.token(r))
@@ -123,15 +130,11 @@ func (e *explanation) row(r *row) {
 	if len(e.gateway.policy.Priorities) > 0 {
 		e.text(`,"priority":`).nullable(e.gateway.priority(int(r.Pool)))
 	}
-	part := func(what string, share, used, held, available int64) {
-		e.text(`,"`).text(what).text(`":{"share":`).amount(share)
-		e.number("used", used).number("held", held).number("borrowed", borrowed(share, used, held)).number("available", available).text("}")
-	}
 	if e.terms.LimitTPM {
-		part("tpm", r.TokenShare, int64(r.Used), int64(r.Held), r.TokensAvailable)
+		e.part("tpm", "share", r.TokenShare, int64(r.Used), int64(r.Held)).number("available", r.TokensAvailable).text("}")
 	}
 	if e.terms.LimitRPM {
-		part("rpm", r.RequestShare, r.Requests, 0, r.RequestsAvailable)
+		e.part("rpm", "share", r.RequestShare, r.Requests, 0).number("available", r.RequestsAvailable).text("}")
 	}
 	e.number("in_flight", r.Slots).number("refused", r.Refused).text("}")
 }
@@ -155,16 +158,13 @@ func (e *explanation) pools(b *quota.Book) {
 		e.text(`{"priority":`).nullable(e.gateway.priority(i))
 		e.text(`,"weight":`).millionths(int64(p.Weight))
 		e.number("active_keys", p.Active)
-		part := func(what string, share, used, held, available, released int64) {
-			e.text(`,"`).text(what).text(`":{"reservation":`).amount(share)
-			e.number("used", used).number("held", held).number("borrowed", borrowed(share, used, held))
-			e.number("released", released).number("available", available).text("}")
-		}
 		if e.terms.LimitTPM {
-			part("tpm", p.TokenShare, int64(p.Used), int64(p.Held), p.TokensAvailable, p.TokensReleased)
+			e.part("tpm", "reservation", p.TokenShare, int64(p.Used), int64(p.Held))
+			e.number("released", p.TokensReleased).number("available", p.TokensAvailable).text("}")
 		}
 		if e.terms.LimitRPM {
-			part("rpm", p.RequestShare, p.Requests, 0, p.RequestsAvailable, p.RequestsReleased)
+			e.part("rpm", "reservation", p.RequestShare, p.Requests, 0)
+			e.number("released", p.RequestsReleased).number("available", p.RequestsAvailable).text("}")
 		}
 		e.number("refused", p.Refused).text("}")
 	}

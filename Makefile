@@ -21,10 +21,11 @@ MAX_WASM := 800000
 WASM := build/fairshare.wasm
 ENVOY := .tools/envoy
 CLOCK := build/clock.so
-# For tests only: the filter that traps when told to, and the module that asks
-# hosts questions.
+# For tests only: the filter that traps when told to, the module that asks hosts
+# questions, and the one that makes the filter's calls and decides nothing.
 FAULTS := build/faults.wasm
 GUEST := build/conform.wasm
+CALLS := build/calls.wasm
 TINYGO := .ci/tinygo.sh .ci/tinygo/wasi-debian.json
 PLUGIN := $(shell find plugin -name '*.go')
 # The packages of the core that have tests: they run natively and in wasm.
@@ -43,7 +44,7 @@ run: build/runenvoy $(WASM) envoy ## start Envoy with the filter on 127.0.0.1:40
 
 build: $(WASM) ## build build/fairshare.wasm
 
-test: $(WASM) $(FAULTS) $(GUEST) envoy $(CLOCK) test-wasm ## run every test: natively with -race, in wasm, in the simulator, in Envoy
+test: $(WASM) $(FAULTS) $(GUEST) $(CALLS) envoy $(CLOCK) test-wasm ## run every test: natively with -race, in wasm, in the simulator, in Envoy
 	CONFORM_WASM=$(CURDIR)/$(GUEST) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /hostsim/e2e)
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
 
@@ -61,7 +62,7 @@ fuzz: ## fuzz each target for FUZZTIME (10s)
 		done; \
 	done
 
-bench: $(WASM) envoy ## compare Envoy alone, its local_ratelimit and Fairshare; then the core's ns and allocations
+bench: $(WASM) $(CALLS) envoy ## compare Envoy alone, its local_ratelimit, mere host calls and Fairshare; then the core's ns and allocations
 	@.ci/tools.sh wrk
 	go run ./hostsim/bench -rounds $(ROUNDS) -duration $(BENCHTIME)
 	go test -run '^$$' -bench . -benchmem ./plugin/...
@@ -96,6 +97,10 @@ $(FAULTS): $(filter-out %_test.go,$(PLUGIN)) go.mod go.sum $(TINYGO)
 $(GUEST): $(wildcard hostsim/conform/guest/*.go) go.mod go.sum $(TINYGO)
 	@mkdir -p $(@D)
 	.ci/tinygo.sh plugin $@ ./hostsim/conform/guest
+
+$(CALLS): hostsim/bench/calls/main.go go.mod go.sum $(TINYGO)
+	@mkdir -p $(@D)
+	.ci/tinygo.sh plugin $@ ./hostsim/bench/calls
 
 build/test/%.wasm: $(PLUGIN) go.mod go.sum $(TINYGO)
 	@mkdir -p $(@D)

@@ -1,9 +1,10 @@
 // Command bench compares what stands between a client and an upstream: Envoy
-// alone, Envoy with its local_ratelimit, Envoy with Fairshare.
+// alone, Envoy with its local_ratelimit, Envoy with a filter that makes Fairshare's
+// host calls and decides nothing (calls), Envoy with Fairshare.
 //
 //	bench -rounds 3 -duration 8s
 //
-// All three run for the whole time, with one worker each, before one upstream:
+// All run for the whole time, with one worker each, before one upstream:
 // a further Envoy that answers 600 bytes of JSON by itself. In every round each
 // gets the same load from wrk, one after the other, so that what else happens
 // on the machine meets them alike. What is printed are the medians of the
@@ -35,8 +36,11 @@ import (
 	"fairshare/hostsim/envoy"
 )
 
-// The authority of the upstream, in Fairshare's configuration.
-const behind = "upstream.test"
+const (
+	behind   = "upstream.test" // the authority of the upstream, in Fairshare's configuration
+	master   = "sk-bench"      // the master key
+	question = `{"model":"model","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":100}`
+)
 
 func main() {
 	rounds := flag.Int("rounds", 3, "how often each is measured")
@@ -103,7 +107,7 @@ func run(rounds int, duration time.Duration, connections, keys int, peers bool) 
 			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
 			"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6,
 		}}},
-		"general_settings": object{"master_key": "sk-bench"},
+		"general_settings": object{"master_key": master},
 	})
 	if err != nil {
 		return err
@@ -127,21 +131,33 @@ func run(rounds int, duration time.Duration, connections, keys int, peers bool) 
 	return compare([]*subject{few, some, many}, folder, rounds, duration, connections)
 }
 
-// comparePeers measures Envoy alone, with its local_ratelimit, and with Fairshare.
-func comparePeers(upstreams map[string]string, folder string, rounds int, duration time.Duration, connections int) error {
-	config, err := json.Marshal(object{
+// limited is Fairshare's configuration with limits on a model that are never reached.
+func limited() ([]byte, error) {
+	return json.Marshal(object{
 		"model_list": list{object{"model_name": "model", "litellm_params": object{
 			"model": "openai/model", "api_base": "http://" + behind + "/v1", "api_key": "none",
 			"tpm": 1_000_000_000, "rpm": 1_000_000_000,
 		}}},
 		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}},
-		"general_settings": object{"master_key": "sk-bench"},
+		"general_settings": object{"master_key": master},
 	})
+}
+
+// comparePeers measures Envoy alone, with its local_ratelimit, with mere calls, and
+// with Fairshare.
+func comparePeers(upstreams map[string]string, folder string, rounds int, duration time.Duration, connections int) error {
+	config, err := limited()
 	if err != nil {
 		return err
 	}
-	subjects := []*subject{{name: "Envoy alone"}, {name: "local_ratelimit"}, {name: "Fairshare"}}
-	for i, o := range []envoy.Options{{Filters: []any{}}, {Filters: []any{localRateLimit()}}, {Config: config}} {
+	root, err := envoy.Root()
+	if err != nil {
+		return err
+	}
+	subjects := []*subject{{name: "Envoy alone"}, {name: "local_ratelimit"}, {name: "calls"}, {name: "Fairshare"}}
+	for i, o := range []envoy.Options{
+		{Filters: []any{}}, {Filters: []any{localRateLimit()}}, {Wasm: filepath.Join(root, "build/calls.wasm")}, {Config: config},
+	} {
 		o.Workers, o.Upstreams = 1, upstreams
 		e, err := envoy.New(o)
 		if err != nil {
@@ -150,11 +166,12 @@ func comparePeers(upstreams map[string]string, folder string, rounds int, durati
 		defer e.Close()
 		subjects[i].envoy, subjects[i].keys = e, []string{"sk-nobody"}
 	}
-	key, err := post(subjects[2].envoy, "/key/generate", object{})
+	fairshare := subjects[len(subjects)-1]
+	key, err := post(fairshare.envoy, "/key/generate", object{})
 	if err != nil {
 		return err
 	}
-	subjects[2].keys = []string{key}
+	fairshare.keys = []string{key}
 	return compare(subjects, folder, rounds, duration, connections)
 }
 
@@ -275,7 +292,7 @@ func post(e *envoy.Envoy, path string, fields object) (key string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r.Header.Set("authorization", "Bearer sk-bench")
+	r.Header.Set("authorization", "Bearer "+master)
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return "", err
@@ -314,12 +331,11 @@ end
 // measure puts load on the subject for the time.
 func (s *subject) measure(folder string, duration time.Duration, connections int) (sample, error) {
 	script := filepath.Join(folder, "load.lua")
-	body := `{"model":"model","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":100}`
 	keys := filepath.Join(folder, "keys")
 	if err := os.WriteFile(keys, []byte(strings.Join(s.keys, "\n")+"\n"), 0o600); err != nil {
 		return sample{}, err
 	}
-	if err := os.WriteFile(script, fmt.Appendf(nil, load, body, keys), 0o600); err != nil {
+	if err := os.WriteFile(script, fmt.Appendf(nil, load, question, keys), 0o600); err != nil {
 		return sample{}, err
 	}
 	_, before, err := s.envoy.Usage()

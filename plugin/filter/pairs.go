@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 )
 
@@ -34,12 +35,14 @@ func parsePairs(dst [][2]string, raw []byte) ([][2]string, bool) {
 	if n < 0 || n > len(raw)/8 || at > len(raw) {
 		return dst, false
 	}
-	for i := range n {
+	dst = slices.Grow(dst, n)[:len(dst)+n]
+	put := dst[len(dst)-n:]
+	for i := range put {
 		name, value := int(le.Uint32(raw[4+8*i:])), int(le.Uint32(raw[8+8*i:]))
 		if name < 0 || value < 0 || name > len(raw) || value > len(raw) || at+name+value+2 > len(raw) {
-			return dst, false
+			return dst[:len(dst)-n+i], false
 		}
-		dst = append(dst, [2]string{text(raw[at : at+name]), text(raw[at+name+1 : at+name+1+value])})
+		put[i] = [2]string{text(raw[at : at+name]), text(raw[at+name+1 : at+name+1+value])}
 		at += name + value + 2
 	}
 	return dst, true

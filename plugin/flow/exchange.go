@@ -197,14 +197,13 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	}
 	x.ask = ask
 	g := x.gateway
-	at, ok := g.index[x.caller.resolve(ask.Model)]
-	if !ok {
+	x.group = g.group(x.caller.resolve(ask.Model))
+	if x.group == nil {
 		return x.refuse(400, llm.ErrorBody{
 			Message: "litellm.BadRequestError: You passed in model=" + clip(ask.Model) + ". There are no healthy deployments for this model",
 			Type:    "invalid_request_error", Param: "model", Code: 400,
 		}, BadRequests)
 	}
-	x.group = &g.groups[at]
 	if d := x.authorise(); d != nil {
 		return *d
 	}
@@ -368,7 +367,7 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
 	}
 	for _, l := range x.told.headers {
-		x.edits = append(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
+		x.edits = push(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
 	}
 	if a.status < 200 || a.status > 299 || end {
 		// An error used no tokens, and neither did an answer without a body.

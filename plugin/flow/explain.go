@@ -13,11 +13,10 @@ import (
 func (x *Exchange) answerShares(now int64, query string) Decision {
 	w := x.gateway.worker
 	asked := parameter(query, "model")
-	at, ok := x.gateway.index[asked]
-	if !ok {
+	gr := x.gateway.group(asked)
+	if gr == nil {
 		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
 	}
-	gr := &x.gateway.groups[at]
 	b, why := &w.report.book, &w.report.why
 	err := w.ledger.Read(now, &gr.terms, b)
 	if err == nil {

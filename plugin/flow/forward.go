@@ -17,7 +17,7 @@ func (x *Exchange) forward(body []byte) Decision {
 	}
 	x.edits = x.edits[:0]
 	if d.Replace {
-		x.edits = append(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(x.body))})
+		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(x.body))})
 	}
 	x.direct(x.chosen, x.route)
 	d.Edits = x.edits
@@ -29,25 +29,22 @@ func (x *Exchange) direct(to *target, r route) {
 	x.dropInternal()
 	for c, name := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
-			x.edits = append(x.edits, Edit{Op: Remove, Name: name})
+			x.edits = push(x.edits, Edit{Op: Remove, Name: name})
 		}
 	}
 	if to.bearer != "" {
-		x.edits = append(x.edits, Edit{Name: "authorization", Value: to.bearer})
+		x.edits = push(x.edits, Edit{Name: "authorization", Value: to.bearer})
 	}
 	if x.encoding {
-		x.edits = append(x.edits, Edit{Name: "accept-encoding", Value: "identity"})
+		x.edits = push(x.edits, Edit{Name: "accept-encoding", Value: "identity"})
 	}
 	// The common case is that nothing changes, and then nothing is made.
 	if suffix := upstreamPaths[r]; x.path == "" || len(x.path) != len(to.PathPrefix)+len(suffix) ||
 		x.path[:len(to.PathPrefix)] != to.PathPrefix || x.path[len(to.PathPrefix):] != suffix {
-		x.edits = append(x.edits, Edit{Name: ":path", Value: to.PathPrefix + suffix})
+		x.edits = push(x.edits, Edit{Name: ":path", Value: to.PathPrefix + suffix})
 	}
-	x.edits = append(
-		x.edits,
-		Edit{Name: ":authority", Value: to.Upstream},
-		Edit{Op: Add, Name: upstreamHeader, Value: to.Upstream},
-	)
+	x.edits = push(x.edits, Edit{Name: ":authority", Value: to.Upstream})
+	x.edits = push(x.edits, Edit{Op: Add, Name: upstreamHeader, Value: to.Upstream})
 }
 
 // SendEarly sends the headers on before the body is known, on hosts that can't
@@ -69,7 +66,7 @@ func (x *Exchange) SendEarly() Decision {
 		x.direct(to, r)
 	}
 	// The body may change its length.
-	x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})
+	x.edits = push(x.edits, Edit{Op: Remove, Name: "content-length"})
 	return Decision{Edits: x.edits}
 }
 

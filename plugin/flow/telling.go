@@ -22,7 +22,7 @@ func (t *telling) clear() {
 }
 
 func (t *telling) text(name, value string) {
-	t.headers = append(t.headers, [2]string{name, value})
+	t.headers = push(t.headers, [2]string{name, value})
 }
 
 func (t *telling) number(name string, n int64) {
@@ -38,7 +38,7 @@ func (t *telling) money(name string, m unit.PicoUSD) {
 }
 
 func (t *telling) follow(name string, from int) {
-	t.numbers = append(t.numbers, numeral{len(t.headers), from, len(t.digits)})
+	t.numbers = push(t.numbers, numeral{len(t.headers), from, len(t.digits)})
 	t.text(name, "")
 }
 

@@ -3,6 +3,7 @@ package flow
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"fairshare/plugin/admin"
 	"fairshare/plugin/config"
@@ -79,7 +80,7 @@ type Gateway struct {
 	mute    bool                // the host gave no random bytes when last asked
 	callers [maxCallers]*caller // the last ones, by the line of their keys
 	groups  []group
-	index   map[string]int // of groups, by model name
+	named   []*group // the same in the order of their models' names
 	terms   []*quota.Terms
 	early   bool // headers go upstream before the body is read
 }
@@ -151,7 +152,6 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 		tenants: tenant.NewDirectory(w.host, declared),
 		master:  master,
 		groups:  make([]group, len(p.Models)),
-		index:   make(map[string]int, len(p.Models)),
 	}
 	g.proxy = g.proxyMeter()
 	g.office = g.newOffice()
@@ -174,7 +174,6 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 			gr.terms.Hard = gr.weights
 		}
 		g.groups[i] = gr
-		g.index[m.Name] = i
 		if w.newest == nil {
 			w.newest = make(map[string]*Gateway)
 		}
@@ -182,8 +181,30 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 	}
 	for i := range g.groups {
 		g.terms = append(g.terms, &g.groups[i].terms)
+		g.named = append(g.named, &g.groups[i])
+		for n := g.named; i > 0 && n[i].model.Name < n[i-1].model.Name; i-- {
+			n[i], n[i-1] = n[i-1], n[i]
+		}
 	}
 	return g
+}
+
+// group returns the model group of that name, nil if there is none. A map of strings
+// would allocate for each search.
+func (g *Gateway) group(name string) *group {
+	from, to := 0, len(g.named)
+	for from < to {
+		mid := (from + to) / 2
+		switch strings.Compare(g.named[mid].model.Name, name) {
+		case 0:
+			return g.named[mid]
+		case -1:
+			from = mid + 1
+		default:
+			to = mid
+		}
+	}
+	return nil
 }
 
 // Close tells that the configuration is gone: nothing more is asked of the gateway

@@ -113,8 +113,19 @@ func valid(v []byte, key string) bool {
 	}
 	first := atKey + (len(key)+7)&^7
 	return len(v) == first+int(le.Uint16(v[6:]))*lineSize+8 &&
-		string(v[atKey:atKey+len(key)]) == key &&
+		spells(v[atKey:], key) &&
 		le.Uint64(v[atStamp:]) == le.Uint64(v[len(v)-8:])
+}
+
+// spells reports whether v begins with key. TinyGo would allocate for a comparison
+// with string(v).
+func spells(v []byte, key string) bool {
+	for i := range len(key) {
+		if v[i] != key[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (r record) at(off int) int64     { return int64(binary.LittleEndian.Uint64(r[off:])) }

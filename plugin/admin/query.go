@@ -19,7 +19,7 @@ func (j *job) decoded(name string, plus byte) string {
 		if key != name {
 			continue
 		}
-		value = unescape(value, plus)
+		value = Unescape(value, plus)
 		if !utf8.ValidString(value) || !printable(value) || len(value) > maxText {
 			j.bad(name, name+" must be at most "+strconv.Itoa(maxText)+" bytes of UTF-8 without control characters")
 			return ""
@@ -29,9 +29,9 @@ func (j *job) decoded(name string, plus byte) string {
 	return ""
 }
 
-// unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
+// Unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
 // (net/url would bring fmt and reflect into the wasm.)
-func unescape(s string, plus byte) string {
+func Unescape(s string, plus byte) string {
 	if !strings.ContainsAny(s, "+%") {
 		return s
 	}

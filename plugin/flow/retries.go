@@ -7,8 +7,7 @@ import (
 )
 
 // The host's counters can't be read, so that /metrics, which any worker answers,
-// can tell how often all workers lost swaps, they sum it up in a record: magic 4 |
-// checksum of what follows 4 | swaps 8.
+// can tell how often all workers lost swaps, they sum it up in a sealed value: swaps 8.
 const (
 	retriesKey   = "fs/r"
 	retriesMagic = 0x01525346 // "FSR" and layout 1
@@ -21,10 +20,8 @@ func (w *Worker) addRetries() {
 	for try := 0; w.lost > 0 && try < quota.MaxTries; try++ {
 		n, cas, st := w.readRetries()
 		var v [retriesSize]byte
-		le := binary.LittleEndian
-		le.PutUint32(v[:], retriesMagic)
-		le.PutUint64(v[8:], uint64(plus(n, w.lost)))
-		le.PutUint32(v[4:], quota.Checksum(v[8:]))
+		binary.LittleEndian.PutUint64(v[8:], uint64(plus(n, w.lost)))
+		quota.Seal(v[:], retriesMagic)
 		switch st {
 		case quota.NotFound:
 			st = quota.Create(w.host, retriesKey, v[:])
@@ -43,14 +40,13 @@ func (w *Worker) addRetries() {
 
 // readRetries gives the sum; what is not the record counts as 0.
 func (w *Worker) readRetries() (n int64, cas uint32, st quota.Status) {
-	le := binary.LittleEndian
 	var v []byte
 	for range tornPages {
 		if v, cas, st = w.host.Get(retriesKey); st != quota.OK {
 			break
 		}
-		if len(v) == retriesSize && le.Uint32(v) == retriesMagic && le.Uint32(v[4:]) == quota.Checksum(v[8:]) {
-			return int64(le.Uint64(v[8:])), cas, st
+		if len(v) == retriesSize && quota.Sealed(v, retriesMagic) {
+			return int64(binary.LittleEndian.Uint64(v[8:])), cas, st
 		}
 	}
 	return 0, cas, st

@@ -113,37 +113,8 @@ func parameter(query, name string) string {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return unescape(value)
+			return admin.Unescape(value, ' ')
 		}
 	}
 	return ""
-}
-
-// unescape undoes percent-encoding and "+"; a broken escape stays as it is.
-func unescape(s string) string {
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '+':
-			out = append(out, ' ')
-		case s[i] == '%' && i+2 < len(s) && nibble(s[i+1]) >= 0 && nibble(s[i+2]) >= 0:
-			out = append(out, byte(nibble(s[i+1])<<4|nibble(s[i+2])))
-			i += 2
-		default:
-			out = append(out, s[i])
-		}
-	}
-	return string(out)
-}
-
-func nibble(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }

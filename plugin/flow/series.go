@@ -386,7 +386,7 @@ func (w *Worker) writePage(n int, first int32) bool {
 			name := &d.names[p.kind]
 			t.page = addSeries(t.page, t.names[name.from:name.to], d.amounts(p.kind))
 		}
-		sealPage(t.page)
+		quota.Seal(t.page, seriesMagic)
 		if fresh {
 			st = quota.Create(w.host, t.seriesKey(n), t.page)
 		} else {
@@ -443,18 +443,12 @@ const (
 )
 
 func newPage(dst []byte, n int) []byte {
-	le := binary.LittleEndian
-	dst = le.AppendUint32(dst[:0], seriesMagic)
-	dst = le.AppendUint32(dst, 0)
-	return le.AppendUint32(dst, uint32(n))
+	return binary.LittleEndian.AppendUint32(quota.Unsealed(dst[:0]), uint32(n))
 }
-
-func sealPage(p []byte) { binary.LittleEndian.PutUint32(p[4:], quota.Checksum(p[8:])) }
 
 // wholePage reports whether v is page n, untorn.
 func wholePage(v []byte, n int) bool {
-	le := binary.LittleEndian
-	if len(v) < pageHead || len(v) > maxSeriesPage || le.Uint32(v) != seriesMagic || le.Uint32(v[8:]) != uint32(n) || le.Uint32(v[4:]) != quota.Checksum(v[8:]) {
+	if len(v) < pageHead || len(v) > maxSeriesPage || binary.LittleEndian.Uint32(v[8:]) != uint32(n) || !quota.Sealed(v, seriesMagic) {
 		return false
 	}
 	s := seriesOf(v)

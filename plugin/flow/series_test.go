@@ -296,7 +296,7 @@ func TestForeignPages(t *testing.T) {
 			p := binary.LittleEndian.AppendUint32(newPage(nil, n), quota.Checksum(name))
 			p = append(binary.LittleEndian.AppendUint16(p, uint16(len(name))), name...)
 			p = append(p, 1, 0, 0, 0, 0, 0, 0, 0)
-			sealPage(p)
+			quota.Seal(p, seriesMagic)
 			return p
 		}
 	}
@@ -370,7 +370,7 @@ func pageOf(n int, names ...[]byte) []byte {
 	for _, name := range names {
 		page = addSeries(page, name, []int64{1})
 	}
-	sealPage(page)
+	quota.Seal(page, seriesMagic)
 	return page
 }
 
@@ -404,7 +404,7 @@ func FuzzSeriesPage(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 2, 0, 9, 9}, uint8(1), []byte("\xff"))
 	f.Fuzz(func(t *testing.T, rest []byte, n uint8, key []byte) {
 		page := append(newPage(nil, int(n)), rest...)
-		sealPage(page)
+		quota.Seal(page, seriesMagic)
 		raw := append([]byte(nil), rest...)
 		wholePage(raw, int(n))
 		if !wholePage(page, int(n)) {
@@ -428,7 +428,7 @@ func FuzzSeriesPage(f *testing.F) {
 		name := nameOf(string(key))
 		before, _ := read(page, name)
 		page = addSeries(page, name, []int64{5})
-		sealPage(page)
+		quota.Seal(page, seriesMagic)
 		if len(page) <= maxSeriesPage && !wholePage(page, int(n)) {
 			t.Errorf("adding broke the page %x", page)
 		}

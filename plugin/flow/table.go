@@ -110,8 +110,7 @@ func (w *Worker) succeed(g *Gateway) {
 // appendTable appends the table of a group's book.
 func (r *report) appendTable(dst []byte, now int64, model string) []byte {
 	le, start := binary.LittleEndian, len(dst)
-	dst = le.AppendUint32(dst, tableMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = quota.Unsealed(dst)
 	dst = le.AppendUint64(dst, uint64(now))
 	dst = le.AppendUint16(dst, uint16(len(model)))
 	dst = append(dst, model...)
@@ -131,7 +130,7 @@ func (r *report) appendTable(dst []byte, now int64, model string) []byte {
 		}
 		dst = append(dst, n.alias...)
 	}
-	le.PutUint32(dst[start+4:], quota.Checksum(dst[start+8:]))
+	quota.Seal(dst[start:], tableMagic)
 	return dst
 }
 
@@ -140,7 +139,7 @@ func (r *report) appendTable(dst []byte, now int64, model string) []byte {
 func (r *report) readTable(v []byte, model string) (at int64, ok bool) {
 	r.rows = r.rows[:0]
 	le := binary.LittleEndian
-	if len(v) < tableHead+len(model) || le.Uint32(v) != tableMagic || le.Uint32(v[4:]) != quota.Checksum(v[8:]) ||
+	if len(v) < tableHead+len(model) || !quota.Sealed(v, tableMagic) ||
 		int(le.Uint16(v[16:])) != len(model) || string(v[tableHead:tableHead+len(model)]) != model {
 		return 0, false
 	}

@@ -176,8 +176,7 @@ func (r *Refusal) rest() [7]*int64 {
 
 func (r *Refusals) encode(dst []byte, id uint64) []byte {
 	le := binary.LittleEndian
-	dst = le.AppendUint32(dst[:0], refusalsMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = Unsealed(dst[:0])
 	dst = le.AppendUint64(dst, id)
 	for i := range r.Counts {
 		for _, n := range r.Counts[i] {
@@ -195,7 +194,7 @@ func (r *Refusals) encode(dst []byte, id uint64) []byte {
 	var alias [MaxAlias]byte
 	copy(alias[:], x.Alias)
 	dst = append(dst, alias[:]...)
-	le.PutUint32(dst[4:], Checksum(dst[8:]))
+	Seal(dst, refusalsMagic)
 	return dst
 }
 
@@ -204,7 +203,7 @@ func (r *Refusals) encode(dst []byte, id uint64) []byte {
 func (r *Refusals) decode(v []byte, id uint64) bool {
 	le := binary.LittleEndian
 	*r = Refusals{}
-	if len(v) != refusalsSize || le.Uint32(v) != refusalsMagic || le.Uint64(v[8:]) != id || le.Uint32(v[4:]) != Checksum(v[8:]) {
+	if len(v) != refusalsSize || le.Uint64(v[8:]) != id || !Sealed(v, refusalsMagic) {
 		return false
 	}
 	at := atCounts

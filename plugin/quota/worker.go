@@ -49,24 +49,23 @@ type seat struct {
 	state    seatState
 }
 
-const seatSize = 4 + 4 + 8 + 8 + 4 + 1
+const seatSize = sealSize + 8 + 8 + 4 + 1
 
 func (s *seat) encode(dst []byte) []byte {
 	le := binary.LittleEndian
 	start := len(dst)
-	dst = le.AppendUint32(dst, seatMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = Unsealed(dst)
 	dst = le.AppendUint64(dst, s.instance)
 	dst = le.AppendUint64(dst, uint64(s.beat))
 	dst = le.AppendUint32(dst, s.pages)
 	dst = append(dst, byte(s.state))
-	le.PutUint32(dst[start+4:], Checksum(dst[start+8:]))
+	Seal(dst[start:], seatMagic)
 	return dst
 }
 
 func (s *seat) decode(v []byte) bool {
 	le := binary.LittleEndian
-	if len(v) != seatSize || le.Uint32(v) != seatMagic || le.Uint32(v[4:]) != Checksum(v[8:]) {
+	if len(v) != seatSize || !Sealed(v, seatMagic) {
 		return false
 	}
 	s.instance = le.Uint64(v[8:])
@@ -351,19 +350,19 @@ func (l *Ledger) Tick(now int64, groups []*Terms) bool {
 	return true
 }
 
-// A lease says who leads until when, and how often somebody became leader: magic 4
-// | checksum of what follows 4 | instance 8 | until 8 | changes 8.
+// A lease says who leads until when, and how often somebody became leader, sealed:
+// instance 8 | until 8 | changes 8.
 type lease struct {
 	instance uint64
 	until    int64 // ms since 1970
 	changes  int64
 }
 
-const leaseSize = 8 + 3*8
+const leaseSize = sealSize + 3*8
 
 func (l *lease) decode(v []byte) bool {
 	le := binary.LittleEndian
-	if len(v) != leaseSize || le.Uint32(v) != leadMagic || le.Uint32(v[4:]) != Checksum(v[8:]) {
+	if len(v) != leaseSize || !Sealed(v, leadMagic) {
 		return false
 	}
 	*l = lease{le.Uint64(v[8:]), int64(le.Uint64(v[16:])), int64(le.Uint64(v[24:]))}
@@ -372,12 +371,11 @@ func (l *lease) decode(v []byte) bool {
 
 func (l *lease) encode(dst []byte) []byte {
 	le := binary.LittleEndian
-	dst = le.AppendUint32(dst[:0], leadMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = Unsealed(dst[:0])
 	dst = le.AppendUint64(dst, l.instance)
 	dst = le.AppendUint64(dst, uint64(l.until))
 	dst = le.AppendUint64(dst, uint64(l.changes))
-	le.PutUint32(dst[4:], Checksum(dst[8:]))
+	Seal(dst, leadMagic)
 	return dst
 }
 
@@ -545,14 +543,4 @@ func (l *Ledger) reclaimFrom(m *Meter, h *Hold) bool {
 		}
 	}
 	return false
-}
-
-// Checksum is FNV-1a, 32 bits (https://www.rfc-editor.org/rfc/rfc9923): it finds
-// torn records, not enemies.
-func Checksum(v []byte) uint32 {
-	h := uint32(2166136261)
-	for _, c := range v {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
 }

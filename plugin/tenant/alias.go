@@ -31,20 +31,18 @@ func (a *aliasRecord) held() bool { return a.hash != [32]byte{} }
 func (a *aliasRecord) append(dst []byte, alias string) []byte {
 	le := binary.LittleEndian
 	start := len(dst)
-	dst = le.AppendUint32(dst, aliasMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = quota.Unsealed(dst)
 	dst = le.AppendUint32(dst, a.op)
 	dst = le.AppendUint64(dst, uint64(a.taken))
 	dst = append(dst, a.hash[:]...)
 	dst = append(dst, alias...)
-	le.PutUint32(dst[start+4:], quota.Checksum(dst[start+8:]))
+	quota.Seal(dst[start:], aliasMagic)
 	return dst
 }
 
 func (a *aliasRecord) decode(v []byte, alias string) bool {
 	le := binary.LittleEndian
-	if len(v) != aliasFixed+len(alias) || le.Uint32(v) != aliasMagic || string(v[aliasFixed:]) != alias ||
-		le.Uint32(v[4:]) != quota.Checksum(v[8:]) {
+	if len(v) != aliasFixed+len(alias) || string(v[aliasFixed:]) != alias || !quota.Sealed(v, aliasMagic) {
 		return false
 	}
 	a.op, a.taken = le.Uint32(v[8:]), int64(le.Uint64(v[12:]))

@@ -58,7 +58,7 @@ const (
 
 // wholePage reports whether v is what lies under that key, untorn.
 func wholePage(v []byte, magic uint32, key string) bool {
-	return ourPage(v, magic, key) && binary.LittleEndian.Uint32(v[4:]) == quota.Checksum(v[8:])
+	return ourPage(v, magic, key) && quota.Sealed(v, magic)
 }
 
 // ourPage is wholePage but for that the value may be torn.
@@ -88,7 +88,7 @@ func (d *Directory) getPage(magic uint32, key string) (v []byte, cas uint32, st 
 
 // setPage writes buf, a whole page but for its checksum.
 func (d *Directory) setPage(key string, cas uint32) quota.Status {
-	binary.LittleEndian.PutUint32(d.buf[4:], quota.Checksum(d.buf[8:]))
+	quota.Seal(d.buf, binary.LittleEndian.Uint32(d.buf))
 	if cas == absent {
 		return quota.Create(d.store, key, d.buf)
 	}

@@ -110,8 +110,7 @@ const maxLimits = 1 + 5*8 + 5 + 1
 func (r *row) append(dst []byte, id string) []byte {
 	le := binary.LittleEndian
 	start := len(dst)
-	dst = le.AppendUint32(dst, rowMagic)
-	dst = le.AppendUint32(dst, 0)
+	dst = quota.Unsealed(dst)
 	flags := byte(0)
 	if r.Blocked {
 		flags |= flagBlocked
@@ -170,7 +169,7 @@ func (r *row) append(dst []byte, id string) []byte {
 	for i := range r.PerModel {
 		dst = append(dst, r.PerModel[i].Model...)
 	}
-	le.PutUint32(dst[start+4:], quota.Checksum(dst[start+8:]))
+	quota.Seal(dst[start:], rowMagic)
 	return dst
 }
 
@@ -199,12 +198,12 @@ func (l *Limits) append(dst []byte) []byte {
 // untorn. Kong's store finds keys by a 32-bit hash alone, so it may be another's.
 func whole(v []byte, kind Kind, id string) bool {
 	le := binary.LittleEndian
-	if len(v) < atFields || le.Uint32(v) != rowMagic || v[atKind] != byte(kind) || v[atFlags]&^allFlags != 0 {
+	if len(v) < atFields || v[atKind] != byte(kind) || v[atFlags]&^allFlags != 0 {
 		return false
 	}
 	n, text := int(le.Uint16(v[atIDLen:])), int(le.Uint16(v[atText:]))
 	return text >= atFields && text+n <= len(v) && n == len(id) && string(v[text:text+n]) == id &&
-		le.Uint32(v[4:]) == quota.Checksum(v[8:])
+		quota.Sealed(v, rowMagic)
 }
 
 // placeIn is a link's place in a whole record. A tombstone has none.

@@ -24,8 +24,23 @@ const (
 )
 
 // An Exchange is the life of one request. It belongs to its gateway's worker
-// and ends with Done.
+// and ends with Done. Exchanges are used again.
 type Exchange struct {
+	life
+
+	// Memory that the next request uses again.
+	watch    llm.Observer
+	told     telling  // limits and money, for the answer
+	internal []string // names of ours that the client sent
+
+	// Scratch that decisions point into.
+	edits   []Edit
+	headers [][2]string
+	body    []byte
+}
+
+// A life is what an exchange knows of its request.
+type life struct {
 	gateway *Gateway
 	state   state
 	route   route
@@ -37,7 +52,6 @@ type Exchange struct {
 	chosen  *target
 	hold    quota.Hold
 	ask     llm.Ask
-	watch   llm.Observer
 	watched bool // watch can read the answer
 	early   bool // the headers went upstream before the body was there
 
@@ -48,17 +62,10 @@ type Exchange struct {
 	endUser  string
 	customer metered // the end user's, if anything is known of him
 
-	told telling // limits and money, for the answer
-
 	present  [numCredentials]bool // credential headers that the client sent
 	encoding bool                 // the client sent accept-encoding
-	internal []string             // names of ours that the client sent
 
-	// Scratch that decisions point into.
-	edits   []Edit
-	reply   Reply
-	headers [][2]string
-	body    []byte
+	reply Reply
 }
 
 // Open begins an exchange.
@@ -70,7 +77,7 @@ func (g *Gateway) Open() *Exchange {
 		x.gateway = g
 		return x
 	}
-	return &Exchange{gateway: g}
+	return &Exchange{life: life{gateway: g}}
 }
 
 // maxFree bounds the exchanges that a worker keeps for reuse, and maxScratch
@@ -88,8 +95,8 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return Decision{}
 	}
 	x.state = passing
-	r, d := x.readRequest(pairs)
-	if d != nil {
+	var r requestHead
+	if d := x.readRequest(pairs, &r); d != nil {
 		return *d
 	}
 	e := find(r.path)
@@ -234,12 +241,10 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 		claim.Price = x.chosen.price
 	}
 	if x.chosen.IsMock {
-		return x.mock(now, claim)
+		return x.mock(now, &claim)
 	}
 	v := &g.worker.verdict
-	var err error
-	*v, err = g.worker.ledger.Admit(now, &x.group.terms, claim)
-	if err != nil {
+	if err := g.worker.ledger.Admit(now, &x.group.terms, &claim, v); err != nil {
 		return x.fail(admissionFailure(err))
 	}
 	if d := x.refused(now, v); d != nil {
@@ -306,16 +311,14 @@ func (x *Exchange) refusal(now int64, v *quota.Verdict) *Decision {
 
 // mock answers by itself, as LiteLLM's mock_response does: admitted, charged
 // and answered at once.
-func (x *Exchange) mock(now int64, claim quota.Claim) Decision {
+func (x *Exchange) mock(now int64, claim *quota.Claim) Decision {
 	w, u := x.gateway.worker, llm.MockUsage
 	if x.route == embeddings {
 		u = llm.MockEmbeddingUsage
 	}
 	s := x.spent(&u)
 	v := &w.verdict
-	var err error
-	*v, err = w.ledger.AdmitPaid(now, &x.group.terms, claim, s)
-	if err != nil {
+	if err := w.ledger.AdmitPaid(now, &x.group.terms, claim, &s, v); err != nil {
 		return x.fail(admissionFailure(err))
 	}
 	if d := x.refused(now, v); d != nil {
@@ -440,9 +443,10 @@ func (x *Exchange) Done(now int64) {
 	if len(w.free) >= maxFree || cap(x.body) > maxScratch {
 		return
 	}
-	*x = Exchange{watch: x.watch, edits: x.edits[:0], headers: x.headers[:0], internal: x.internal[:0], body: x.body[:0], told: x.told}
+	x.life = life{}
 	x.told.clear()
-	w.free = append(w.free, x)
+	x.internal, x.edits, x.headers, x.body = x.internal[:0], x.edits[:0], x.headers[:0], x.body[:0]
+	w.free = push(w.free, x)
 }
 
 // settle books what the answer cost: what it told, or what can be said of an
@@ -517,7 +521,7 @@ func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
 }
 
 // Ended is an exchange that is over: no event on it does anything.
-var Ended = &Exchange{state: passing}
+var Ended = &Exchange{life: life{state: passing}}
 
 // Waiting reports whether the request is upstream and its answer has not begun.
 func (x *Exchange) Waiting() bool { return x.state == waiting }

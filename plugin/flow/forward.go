@@ -27,9 +27,9 @@ func (x *Exchange) forward(body []byte) Decision {
 // direct edits the request's headers for an upstream.
 func (x *Exchange) direct(to *target, r route) {
 	x.dropInternal()
-	for c, name := range credentialNames {
+	for c := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
-			x.edits = push(x.edits, Edit{Op: Remove, Name: name})
+			x.edits = push(x.edits, Edit{Op: Remove, Name: credentialNames[c]})
 		}
 	}
 	if to.bearer != "" {

@@ -33,10 +33,10 @@ type requestHead struct {
 	endUser             string // copied; empty if no header names one
 }
 
-// readRequest reads the request's headers. It refuses those that another
+// readRequest reads the request's headers into r. It refuses those that another
 // reader could understand differently.
-func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
-	r := requestHead{length: -1}
+func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
+	r.length = -1
 	x.internal = x.internal[:0]
 	for i := range pairs {
 		name, value := pairs[i][0], pairs[i][1]
@@ -64,21 +64,36 @@ func (x *Exchange) readRequest(pairs [][2]string) (requestHead, *Decision) {
 			r.endUser = strings.Clone(value)
 			continue
 		}
-		for c, credential := range credentialNames {
-			if name != credential {
-				continue
-			}
+		if c := credentialOf(name); c < numCredentials {
 			// Envoy makes one of two authorization headers, joined by a comma,
 			// which no key has.
 			if x.present[c] || strings.IndexByte(value, ',') >= 0 {
-				d := x.refuseKey("Malformed API Key passed in. The header "+credential+" is given twice.", "auth_error")
-				return r, &d
+				d := x.refuseKey("Malformed API Key passed in. The header "+name+" is given twice.", "auth_error")
+				return &d
 			}
 			x.present[c] = true
 			r.credentials[c] = value
 		}
 	}
-	return r, nil
+	return nil
+}
+
+// credentialOf is the index in credentialNames of a header's name, numCredentials for
+// any other header.
+func credentialOf(name string) int {
+	switch name {
+	case "authorization":
+		return authorization
+	case "x-api-key":
+		return anthropicKey
+	case "api-key":
+		return azureKey
+	case "x-goog-api-key":
+		return googleKey
+	case "x-litellm-api-key":
+		return litellmKey
+	}
+	return numCredentials
 }
 
 // namesCustomer reports whether a header tells the end user: LiteLLM's own
@@ -129,9 +144,9 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
-			for _, limit := range limitNames {
-				if name == limit {
-					a.foreign = append(a.foreign, limit)
+			for i := range limitNames {
+				if name == limitNames[i] {
+					a.foreign = append(a.foreign, limitNames[i])
 				}
 			}
 		}

@@ -65,7 +65,8 @@ func (x *Exchange) belongs(now int64, k *tenant.Subject) *Decision {
 
 // credential picks the key from the headers, or says what is wrong with them.
 func credential(r *requestHead) (secret, refusal string) {
-	for c, value := range r.credentials {
+	for c := range r.credentials {
+		value := r.credentials[c]
 		if value == "" {
 			continue
 		}

@@ -130,40 +130,39 @@ type Spent struct {
 // Admit decides one claim, all or nothing: the request, its estimated tokens and
 // its estimated cost are held on the model and on all meters, or nothing is. A
 // key that the model refuses still counts as active there; one that a meter
-// refuses changes nothing anywhere.
-func (l *Ledger) Admit(now int64, t *Terms, c Claim) (Verdict, error) {
+// refuses changes nothing anywhere. The verdict is put into v, which is empty after
+// an error. (As a result it would be copied field by field at each return.)
+func (l *Ledger) Admit(now int64, t *Terms, c *Claim, v *Verdict) error {
 	l.awake(now)
-	v, err := l.admit(now, t, &c)
+	err := l.admit(now, t, c, v)
 	if err == nil && v.OK() {
 		l.journal(now, &v.Hold, t)
 	}
-	return v, err
+	return err
 }
 
 // AdmitPaid decides a claim whose cost is known, and settles it at once: nothing
-// is in flight afterwards and the verdict has no open hold.
-func (l *Ledger) AdmitPaid(now int64, t *Terms, c Claim, s Spent) (Verdict, error) {
-	c.Exact = max(1, s.Total)
-	c.paid = &s
-	v, err := l.admit(now, t, &c)
-	if err != nil || !v.OK() {
-		return v, err
+// is in flight afterwards and the verdict has no open hold. What c says of the
+// estimate is replaced by s.
+func (l *Ledger) AdmitPaid(now int64, t *Terms, c *Claim, s *Spent, v *Verdict) error {
+	c.Exact, c.paid = max(1, s.Total), s
+	if err := l.admit(now, t, c, v); err != nil || !v.OK() {
+		return err
 	}
 	for i := range v.Meters {
 		v.Meters[i].Spent = v.Meters[i].Spent.Plus(s.Cost)
 	}
-	l.ending = ending{Hold: v.Hold, spent: s, how: settled}
+	l.ending = ending{Hold: v.Hold, spent: *s, how: settled}
 	v.Hold = Hold{}
 	_ = l.end(now, &l.ending) // it is admitted, whatever has to wait
-	return v, nil
+	return nil
 }
 
 // admit decides in the order of refusals: the meters first, then the model. It
 // reads everything before it writes anything, so that a refusal costs no write;
 // what changes under its hands meanwhile decides anew, and what was taken
 // before that is given back.
-func (l *Ledger) admit(now int64, t *Terms, c *Claim) (Verdict, error) {
-	var v Verdict
+func (l *Ledger) admit(now int64, t *Terms, c *Claim, v *Verdict) error {
 	var h Hold
 decide:
 	for range MaxTries {
@@ -172,19 +171,21 @@ decide:
 		for l.begin(t); l.read(now); l.swap() {
 			if !started {
 				started = true
-				h = l.buf.size(now, t, c)
+				l.buf.size(now, t, c, &h)
 				if len(c.Meters) > 0 {
 					is, instead, err := l.inspect(now, c, &h)
 					if err != nil {
-						return Verdict{}, err
+						*v = Verdict{}
+						return err
 					}
 					if is.by >= 0 {
-						return l.refusedBy(now, t, c, &h, &is), nil
+						l.refusedBy(now, t, c, &h, &is, v)
+						return nil
 					}
 					would = instead
 				}
 			}
-			v = l.buf.admit(now, t, c, &h, would.by >= 0, &l.look)
+			l.buf.admit(now, t, c, &h, would.by >= 0, &l.look, v)
 			if taken && (!v.OK() || v.Hold.shadow != h.shadow) {
 				l.untakeAll(now, c.Meters, &h)
 				taken = false
@@ -193,7 +194,8 @@ decide:
 				h.shadow = v.Hold.shadow
 				by, why, err := l.takeAll(now, c, &h)
 				if err != nil {
-					return Verdict{}, err
+					*v = Verdict{}
+					return err
 				}
 				if why != Admitted {
 					m, want := c.Meters[by].enforced(), int64(h.wants(c.Meters[by]))
@@ -201,7 +203,8 @@ decide:
 						// A limit in shadow came to refuse: then less is taken of others.
 						continue decide
 					}
-					return l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, &m)}), nil
+					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, &m)}, v)
+					return nil
 				}
 				taken = true
 			}
@@ -213,7 +216,8 @@ decide:
 			if taken {
 				l.untakeAll(now, c.Meters, &h)
 			}
-			return Verdict{}, l.err
+			*v = Verdict{}
+			return l.err
 		}
 		v.By = -1
 		v.Meters = l.stand(now, c)
@@ -226,15 +230,16 @@ decide:
 				v.Would, v.WouldBy = would.why, would.by
 			}
 		}
-		return v, nil
+		return nil
 	}
-	return Verdict{}, ErrConflict
+	*v = Verdict{}
+	return ErrConflict
 }
 
 // refusedBy is the verdict of a meter. The wait is true of the model as well.
-func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) Verdict {
-	v := l.buf.admit(now, t, c, h, false, &l.look) // in memory alone: it is not written
-	if v.OK() {                                    // tell what is left without it
+func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal, v *Verdict) {
+	l.buf.admit(now, t, c, h, false, &l.look, v) // in memory alone: it is not written
+	if v.OK() {                                  // tell what is left without it
 		for i := range l.look.limits[:l.look.n] {
 			m := &l.look.limits[i]
 			room := Room{Limited: true, Model: max(0, m.left), Caller: max(0, m.room) / milli}
@@ -255,17 +260,17 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal) 
 	r := c.Meters[by.by].explain(by.why, h, &v.Meters[by.by])
 	r.Pool = c.Pool
 	l.refuse(now, t, c.Key, &r, v.RetryMS)
-	return v
 }
 
-// size says what the request will be held for.
-func (r record) size(now int64, t *Terms, c *Claim) Hold {
+// size makes h what the request will be held for.
+func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
 	model := r.learned(atLearned)
 	key := Learned{}
 	if me := r.find(c.Key); me != 0 {
 		key = r.learned(me + lineLearned)
 	}
-	h := Hold{open: true, key: c.Key, at: now, bytes: c.Ask.TextBytes, page: -1, pool: NoPool}
+	*h = Hold{}
+	h.open, h.key, h.at, h.bytes, h.page, h.pool = true, c.Key, now, c.Ask.TextBytes, -1, NoPool
 	slots := r.at(atSlots) - r.at(atFree)
 	if h.measure(t, c, key, model, slots, false) {
 		shade, tokens := h.want, h.tokens
@@ -274,7 +279,6 @@ func (r record) size(now int64, t *Terms, c *Claim) Hold {
 			h.tokens = tokens
 		}
 	}
-	return h
 }
 
 // measure says what the request is held for by the limits of tokens, all or those that
@@ -363,7 +367,7 @@ type look struct {
 
 // admit decides a claim and books it if it is admitted. shadow says that a meter's
 // limit in shadow refuses it.
-func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *look) Verdict {
+func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *look, v *Verdict) {
 	book := r
 	if shadow && t.inShadow() {
 		// It would not have come as far as here: it is only told what is left.
@@ -372,7 +376,8 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 	}
 	me, known := book.enter(now, t, c)
 	l.see(*book, me, t, c, int64(h.tokens))
-	v := Verdict{WouldBy: -1, Active: l.actives, ResetMS: r.msLeft(now)}
+	*v = Verdict{}
+	v.WouldBy, v.Active, v.ResetMS = -1, l.actives, r.msLeft(now)
 	if !known {
 		v.Active--
 	}
@@ -438,7 +443,6 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 	}
 	v.Requests.settle(!l.waived.Has(Requests), 1)
 	v.Tokens.settle(!l.waived.Has(Tokens), int64(h.tokens))
-	return v
 }
 
 // waives reports whether the request takes nothing of m.

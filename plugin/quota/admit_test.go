@@ -36,7 +36,7 @@ func play(t *testing.T, terms *Terms, claim func(uint64) Claim, acts []act) *Led
 				c = claim(a.key)
 			}
 			c.Exact = unit.Tokens(a.tokens)
-			v, err := l.Admit(now, terms, c)
+			v, err := l.decide(now, terms, c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestWeightsAreHardAndZeroGetsNothing(t *testing.T) {
 
 func TestReleaseAndSettleCloseAHoldOnce(t *testing.T) {
 	terms, l := tpm(100), NewLedger(new(Memory), 7)
-	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40})
+	v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40})
 	if err != nil || !v.OK() {
 		t.Fatal(err, v.Reason)
 	}
@@ -220,7 +220,7 @@ func TestActiveWhileInFlight(t *testing.T) {
 	terms := tpm(600)
 	l := NewLedger(new(Memory), 7)
 	ask := func(at int64, key uint64) Verdict {
-		v, err := l.Admit(t0+at*second, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 10})
+		v, err := l.decide(t0+at*second, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 10})
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
@@ -256,7 +256,7 @@ func TestRefundOfOneCaller(t *testing.T) {
 	terms, l := tpm(600), NewLedger(new(Memory), 7)
 	passed := 0
 	for range 40 {
-		v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 20, MaxOutput: 200, Capped: true}})
+		v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 20, MaxOutput: 200, Capped: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestRefundOfOneCaller(t *testing.T) {
 func TestEstimateLearnsEqualAnswersExactly(t *testing.T) {
 	terms, l := tpm(60), NewLedger(new(Memory), 7)
 	ask := Ask{TextBytes: 47}
-	first, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: ask})
+	first, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: ask})
 	if err != nil || !first.OK() {
 		t.Fatal(err, first.Reason)
 	}
@@ -287,7 +287,7 @@ func TestEstimateLearnsEqualAnswersExactly(t *testing.T) {
 		now := t0 + minute*minuteMS
 		var holds []Hold
 		for key := range uint64(20) {
-			v, err := l.Admit(now, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Ask: ask})
+			v, err := l.decide(now, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Ask: ask})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -309,7 +309,7 @@ func TestEstimateLearnsEqualAnswersExactly(t *testing.T) {
 func TestMoreKeysThanLines(t *testing.T) {
 	terms, l := tpm(1_000_000), NewLedger(new(Memory), 7)
 	for key := range uint64(maxLines + 100) {
-		v, err := l.Admit(t0, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Exact: 100})
+		v, err := l.decide(t0, terms, Claim{Key: key + 1, Weight: One, Pool: NoPool, Exact: 100})
 		if err != nil || !v.OK() {
 			t.Fatalf("key %d: %v %v", key, err, v.Reason)
 		}
@@ -327,7 +327,7 @@ func TestUnlimitedStillCounts(t *testing.T) {
 	terms := NewTerms("m", 0, 0, false, false)
 	l := NewLedger(new(Memory), 7)
 	for range 100 {
-		v, err := l.Admit(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 40}})
+		v, err := l.decide(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 40}})
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
@@ -353,7 +353,7 @@ func BenchmarkAdmitSettle(b *testing.B) {
 			var n uint64
 			for b.Loop() {
 				n++
-				v, err := l.Admit(t0, &terms, Claim{Key: n%keys + 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 100}})
+				v, err := l.decide(t0, &terms, Claim{Key: n%keys + 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 100}})
 				if err != nil || !v.OK() {
 					b.Fatal(err, v.Reason)
 				}

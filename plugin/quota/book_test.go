@@ -35,7 +35,7 @@ func TestBookSaysWhatAdmissionWould(t *testing.T) {
 					c.Weight, c.Hard = weights[pool], true
 				}
 			}
-			v, err := l.Admit(now, &terms, c)
+			v, err := l.decide(now, &terms, c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestReleased(t *testing.T) {
 		return b
 	}
 	take := func(now int64, pool uint8) bool {
-		v, err := l.Admit(now, &terms, Claim{Key: uint64(pool) + 1, Weight: One, Pool: pool, Exact: 1})
+		v, err := l.decide(now, &terms, Claim{Key: uint64(pool) + 1, Weight: One, Pool: pool, Exact: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestReadManyKeys(t *testing.T) {
 	}
 	l := NewLedger(new(Memory), 1)
 	for key := range uint64(3000) {
-		if _, err := l.AdmitPaid(t0, &terms, Claim{Key: key + 1, Weight: One, Pool: uint8(key % MaxPools)}, Spent{Total: 10}); err != nil {
+		if _, err := l.decidePaid(t0, &terms, Claim{Key: key + 1, Weight: One, Pool: uint8(key % MaxPools)}, Spent{Total: 10}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,12 +22,12 @@ func TestClearingGoesOnWhenTheStoreWorks(t *testing.T) {
 		claim.Exact = 1
 		watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
 		for range 6 {
-			if v, err := dead.Admit(t0+second, terms, claim); err != nil || !v.OK() {
+			if v, err := dead.decide(t0+second, terms, claim); err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
 		}
 		for range 3 {
-			if v, err := alive.Admit(t0+second, terms, claim); err != nil || !v.OK() {
+			if v, err := alive.decide(t0+second, terms, claim); err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
 		}
@@ -60,7 +60,7 @@ func TestClearingReadsATornMeterAgain(t *testing.T) {
 		dead, alive := NewLedger(&s.Memory, 1<<40), NewLedger(s, 2<<40)
 		terms, claim := slots()
 		watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
-		if v, err := dead.Admit(t0+second, terms, claim); err != nil || !v.OK() {
+		if v, err := dead.decide(t0+second, terms, claim); err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
 		s.prefix = torn
@@ -105,7 +105,7 @@ func TestLeaderThatDiesWhileClearing(t *testing.T) {
 		now := t0 + second
 		for l, n := range map[*Ledger]int{dead: 6, alive: 3} {
 			for range n {
-				if v, err := l.Admit(now, terms, claim); err != nil || !v.OK() {
+				if v, err := l.decide(now, terms, claim); err != nil || !v.OK() {
 					t.Fatal(err, v.Reason)
 				}
 			}
@@ -141,7 +141,7 @@ func TestHoldThatIsNotNoted(t *testing.T) {
 	slow, other := NewLedger(s, 1<<40), NewLedger(&s.Memory, 2<<40)
 	terms, claim := slots()
 	admit := func(now int64) Hold {
-		v, err := slow.Admit(now, terms, claim)
+		v, err := slow.decide(now, terms, claim)
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}

@@ -92,7 +92,7 @@ func TestWhatIsUnsettledIsTriedAgain(t *testing.T) {
 			terms, claim := slots()
 			var holds [3]Hold
 			for i := range holds {
-				v, err := l.Admit(t0, terms, claim)
+				v, err := l.decide(t0, terms, claim)
 				if err != nil || !v.OK() {
 					t.Fatal(err, v.Reason)
 				}
@@ -156,12 +156,12 @@ func TestWhatCanNotBeUndoneIsTriedAgain(t *testing.T) {
 			s.set = only(key.key, st)
 			mine := claim
 			mine.Meters = all[1:]
-			if v, err := other.Admit(t0, &open, mine); err != nil || !v.OK() {
+			if v, err := other.decide(t0, &open, mine); err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
 			return OK
 		}
-		v, err := l.Admit(t0, &open, claim)
+		v, err := l.decide(t0, &open, claim)
 		if err != nil || v.Reason != OverParallel || v.By != 1 {
 			t.Fatal(err, v.Reason, v.By)
 		}
@@ -201,7 +201,7 @@ func TestPaidAtOnceAndUnsettled(t *testing.T) {
 		}
 		return OK
 	}
-	v, err := l.AdmitPaid(t0, terms, claim, Spent{Total: 20, Cost: 7})
+	v, err := l.decidePaid(t0, terms, claim, Spent{Total: 20, Cost: 7})
 	if err != nil || !v.OK() || v.Hold.Open() {
 		t.Fatal(err, v.Reason)
 	}
@@ -227,7 +227,7 @@ func TestDeadWorkersUnsettledComesBack(t *testing.T) {
 		watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
 		now := t0 + second
 		for _, l := range []*Ledger{alive, dead} {
-			v, err := l.Admit(now, terms, claim)
+			v, err := l.decide(now, terms, claim)
 			if err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
@@ -261,7 +261,7 @@ func TestUnsettledIsBounded(t *testing.T) {
 	key.Parallel = capped(1 << 20)
 	const more = 5
 	for range maxUnsettled + more {
-		v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}})
+		v, err := l.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}})
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
@@ -300,15 +300,15 @@ func TestClaimThatFailsLeavesNothing(t *testing.T) {
 	} {
 		s := new(moody)
 		l := NewLedger(s, 1<<40)
-		v, err := l.Admit(t0, terms, claim) // so that there are records
+		v, err := l.decide(t0, terms, claim) // so that there are records
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
 		s.set = only(c.prefix, c.st)
-		if v, err := l.Admit(t0, terms, claim); err != c.want || v.Hold.Open() {
+		if v, err := l.decide(t0, terms, claim); err != c.want || v.Hold.Open() {
 			t.Fatalf("%v, want %v", err, c.want)
 		}
-		if v, err := l.AdmitPaid(t0, terms, claim, Spent{Total: 5, Cost: 5}); err != c.want {
+		if v, err := l.decidePaid(t0, terms, claim, Spent{Total: 5, Cost: 5}); err != c.want {
 			t.Fatalf("%v, want %v; %d", err, c.want, v.Reason)
 		}
 		s.set = nil

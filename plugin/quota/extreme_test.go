@@ -13,7 +13,7 @@ func TestHugeNumbersFillAMeter(t *testing.T) {
 	const most = math.MaxInt64
 	ask := func(l *Ledger, now int64, m *Meter, want, cost int64) Verdict {
 		t.Helper()
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(want), Meters: []*Meter{m}, Price: flat(cost)})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(want), Meters: []*Meter{m}, Price: flat(cost)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestHugeNumbersFillAMeter(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		m := NewMeter(ForKey, name, "")
 		m.TPM = capped(most)
-		v, err := whole.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: most - 1, Meters: []*Meter{m, team}})
+		v, err := whole.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: most - 1, Meters: []*Meter{m, team}})
 		if err != nil || !v.OK() {
 			t.Fatal(err, v.Reason)
 		}
@@ -139,7 +139,7 @@ func TestWrongClockLeavesTheWindow(t *testing.T) {
 		m.RPM, m.Sliding = capped(4), true
 		ask := func(now int64) Reason {
 			t.Helper()
-			v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}})
+			v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +167,7 @@ func TestWrongClockLeavesTheWindow(t *testing.T) {
 	}{
 		{0, Admitted}, {5, Admitted}, {1, Admitted}, {2, Admitted}, {2, OverRequests}, {5, OverRequests}, {3, Admitted}, {5, OverRequests},
 	} {
-		v, err := l.Admit(t0+c.minute*60*second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}})
+		v, err := l.decide(t0+c.minute*60*second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}})
 		if err != nil || v.Reason != c.want {
 			t.Fatalf("minute %d: %v %d, want %d", c.minute, err, v.Reason, c.want)
 		}
@@ -181,7 +181,7 @@ func TestNoDebtOfALaterMinute(t *testing.T) {
 	m.TPM = capped(100)
 	for _, minute := range []int64{5, 4, 1} {
 		now := t0 + minute*60*second
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{m}})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{m}})
 		if err != nil || !v.OK() {
 			t.Fatalf("minute %d: %v, %d", minute, err, v.Reason)
 		}
@@ -201,7 +201,7 @@ func TestStandings(t *testing.T) {
 	})
 	terms := NewTerms("m", 1000, 10, true, true)
 	ask := func() Verdict {
-		v, err := l.Admit(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(9)})
+		v, err := l.decide(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(9)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestStandings(t *testing.T) {
 	}
 	// What is paid at once is spent at once.
 	all = all[:1]
-	v, err := l.AdmitPaid(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: all, Price: flat(9)}, Spent{Total: 10, Cost: 4})
+	v, err := l.decidePaid(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: all, Price: flat(9)}, Spent{Total: 10, Cost: 4})
 	if err != nil || !v.OK() || v.Meters[0].Spent != 19 {
 		t.Errorf("%v %d: %+v", err, v.Reason, v.Meters)
 	}
@@ -254,7 +254,7 @@ func TestSmallLimitHoldsAllOnTheModel(t *testing.T) {
 	m := NewMeter(ForKey, "k", "")
 	m.TPM = capped(10)
 	terms := tpm(1000)
-	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 300, Meters: []*Meter{m}})
+	v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 300, Meters: []*Meter{m}})
 	if err != nil || !v.OK() {
 		t.Fatal(err, v.Reason)
 	}

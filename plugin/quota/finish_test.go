@@ -30,7 +30,7 @@ func TestStranded(t *testing.T) {
 		s := new(Memory)
 		l, other := NewLedger(s, 1), NewLedger(s, 2)
 		for _, a := range c.asks {
-			v, err := l.Admit(t0, &terms, Claim{Key: uint64(a.key), Weight: One, Pool: NoPool, Exact: unit.Tokens(a.tokens)})
+			v, err := l.decide(t0, &terms, Claim{Key: uint64(a.key), Weight: One, Pool: NoPool, Exact: unit.Tokens(a.tokens)})
 			if err != nil || v.OK() != (a.used >= 0) {
 				t.Fatalf("%s: %v: %v, %v", name, a, v.Reason, err)
 			}
@@ -65,7 +65,7 @@ func TestStranded(t *testing.T) {
 func TestKeptInVainIsStranded(t *testing.T) {
 	terms, l := NewTerms("m", 0, 10, false, true), NewLedger(new(Memory), 1)
 	ask := func(key uint64) bool {
-		v, err := l.Admit(t0, &terms, Claim{Key: key, Weight: One, Pool: NoPool})
+		v, err := l.decide(t0, &terms, Claim{Key: key, Weight: One, Pool: NoPool})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestEstimateError(t *testing.T) {
 		{10, 400, true, false, 50, 3},
 		{10, 0, false, true, 50, 3},
 	} {
-		v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: c.hold})
+		v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: c.hold})
 		if err != nil || !v.OK() {
 			t.Fatal(v.Reason, err)
 		}

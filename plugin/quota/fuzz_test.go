@@ -39,7 +39,7 @@ func FuzzRecord(f *testing.F) {
 		s.Set(terms.Key, v, 0)
 		l := NewLedger(s, 1)
 		now := t0 + later%(1<<40)
-		verdict, err := l.Admit(now, terms, Claim{Key: 1, Weight: One, Pool: uint8(later>>1) % 4, Exact: 10})
+		verdict, err := l.decide(now, terms, Claim{Key: 1, Weight: One, Pool: uint8(later>>1) % 4, Exact: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func FuzzSeats(f *testing.F) {
 		for i := range int64(60) {
 			l.Tick(t0+i*200, []*Terms{terms})
 		}
-		if _, err := l.Admit(t0+20*second, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10}); err != nil {
+		if _, err := l.decide(t0+20*second, terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10}); err != nil {
 			t.Fatal(err)
 		}
 	})

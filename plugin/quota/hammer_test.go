@@ -107,7 +107,7 @@ func TestHammerInterleavings(t *testing.T) {
 				use = int64(rng.IntN(int(want))) + 1
 			}
 			s.others = append(s.others, todo{l, func() {
-				v, err := l.Admit(now, &terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: unit.Tokens(want)})
+				v, err := l.decide(now, &terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: unit.Tokens(want)})
 				if err != nil {
 					t.Fatalf("seed %d run %d: %v", first, n, err)
 				}
@@ -196,7 +196,7 @@ func TestHammerBurst(t *testing.T) {
 							if !oneKey {
 								key = uint64(w*25 + i + 1)
 							}
-							v, err := l.Admit(t0, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 30})
+							v, err := l.decide(t0, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 30})
 							mu.Lock()
 							if err != nil {
 								conflicts++

@@ -71,7 +71,7 @@ func TestHammerMeters(t *testing.T) {
 			c := Claim{Key: uint64(1 + rng.IntN(5)), Weight: One, Pool: NoPool, Exact: unit.Tokens(want), Meters: mine, Price: flat(cost)}
 			s.others = append(s.others, todo{l, func() {
 				if paid {
-					v, err := l.AdmitPaid(now, &terms, c, Spent{Total: 1, Cost: unit.PicoUSD(cost)})
+					v, err := l.decidePaid(now, &terms, c, Spent{Total: 1, Cost: unit.PicoUSD(cost)})
 					if err != nil {
 						t.Fatalf("seed %d run %d: %v", first, n, err)
 					}
@@ -85,7 +85,7 @@ func TestHammerMeters(t *testing.T) {
 					}
 					return
 				}
-				v, err := l.Admit(now, &terms, c)
+				v, err := l.decide(now, &terms, c)
 				if err != nil {
 					t.Fatalf("seed %d run %d: %v", first, n, err)
 				}
@@ -192,7 +192,7 @@ func TestHammerPeriods(t *testing.T) {
 			if !late {
 				paid[start] = int64(b.Spent) // less, if the period's book had to make room
 			}
-			v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}, Price: flat(1)})
+			v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}, Price: flat(1)})
 			if err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}

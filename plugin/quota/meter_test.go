@@ -96,7 +96,7 @@ func TestEveryLimitRefusesAndChangesNothing(t *testing.T) {
 			terms := c.terms
 			for i, want := range c.want {
 				before := dump(s)
-				v, err := l.Admit(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(100)})
+				v, err := l.decide(t0, &terms, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(100)})
 				if err != nil || v.Reason != want {
 					t.Fatalf("request %d: %v %d, want %d", i+1, err, v.Reason, want)
 				}
@@ -127,7 +127,7 @@ func TestCrossingRequestCompletesAndItsExcessIsDebt(t *testing.T) {
 	key.Budget, key.TPM = capped(50), capped(100)
 	ask := func(now int64) Verdict {
 		t.Helper()
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40, Meters: []*Meter{key}, Price: flat(10)})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 40, Meters: []*Meter{key}, Price: flat(10)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestWaitOfAMeterIsTrueOfTheModel(t *testing.T) {
 	key := NewMeter(ForKey, "k", "")
 	key.RPM = capped(1)
 	c := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{key}}
-	v, err := l.Admit(t0, terms, c)
+	v, err := l.decide(t0, terms, c)
 	if err != nil || !v.OK() {
 		t.Fatal(v.Reason, err)
 	}
@@ -178,7 +178,7 @@ func TestWaitOfAMeterIsTrueOfTheModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The key may ask again in the next minute, the model owes for that and two more.
-	if v, err = l.Admit(t0, terms, c); err != nil || v.Reason != OverRequests || v.By != 0 || v.RetryMS != 180*second {
+	if v, err = l.decide(t0, terms, c); err != nil || v.Reason != OverRequests || v.By != 0 || v.RetryMS != 180*second {
 		t.Fatalf("%d by %d, retry in %d ms, %v, want %d by 0 in %d", v.Reason, v.By, v.RetryMS, err, OverRequests, 180*second)
 	}
 }
@@ -191,7 +191,7 @@ func slide(t *testing.T, sliding bool, from, to int64) (at []int64) {
 	key := NewMeter(ForKey, "k", "")
 	key.RPM, key.Sliding = capped(10), sliding
 	for now := from; now < to; now += second / 2 {
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestLateAnswerPaysInThePeriodOfItsRequest(t *testing.T) {
 	l := NewLedger(new(Memory), 1)
 	key := NewMeter(ForKey, "k", "")
 	key.Budget, key.Every = capped(1000), period.Duration{N: 1, Unit: period.Minute}
-	v, err := l.Admit(t0+59*second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}, Price: flat(7)})
+	v, err := l.decide(t0+59*second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{key}, Price: flat(7)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestCarryTakesTheBooksToANewKey(t *testing.T) {
 	l := NewLedger(new(Memory), 1)
 	from, to := NewMeter(ForKey, "old", ""), NewMeter(ForKey, "new", "")
 	from.Parallel, to.Parallel = capped(5), capped(5)
-	v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{from}, Price: flat(3)})
+	v, err := l.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{from}, Price: flat(3)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestDeadWorkersMetersComeBack(t *testing.T) {
 	all := meters(func(k, u, g *Meter) { k.Parallel, u.TPM, g.Budget = capped(50), capped(10_000), capped(1<<40) })
 	watch(&open, t0, t0+second, func(int64) bool { return false }, dead, alive)
 	for range 20 {
-		if _, err := dead.Admit(t0+second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(3)}); err != nil {
+		if _, err := dead.decide(t0+second, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: all, Price: flat(3)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -390,7 +390,7 @@ func FuzzMeterRecord(f *testing.F) {
 		m.RPM, m.TPM, m.Budget, m.Parallel, m.Sliding = capped(5), capped(500), capped(100), capped(3), now&1 == 0
 		m.Every = period.Duration{N: 1, Unit: period.Unit(now & 3)}
 		now = int64(uint64(now) >> 8)
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{&m}, Price: flat(2)})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{&m}, Price: flat(2)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -443,7 +443,7 @@ func TestLateAnswerPaysInTheMinuteOfItsRequest(t *testing.T) {
 		c.edit(m)
 		other.TPM = capped(100)
 		ask := func(now, n int64) *Hold {
-			v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m, other}})
+			v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m, other}})
 			if err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
@@ -474,7 +474,7 @@ func TestSlidingCountsDebtOnce(t *testing.T) {
 	m := NewMeter(ForKey, "k", "")
 	m.TPM, m.Sliding = capped(100), true
 	ask := func(now, n int64) Verdict {
-		v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m}})
+		v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(n), Meters: []*Meter{m}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -503,7 +503,7 @@ func TestTornMeterIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.prefix = "fs/s/"
-	if v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}}); err != nil || v.Reason != OverBudget {
+	if v, err := l.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}}); err != nil || v.Reason != OverBudget {
 		t.Fatal(err, v.Reason)
 	}
 	if s.prefix != "" || l.Retries == 0 {

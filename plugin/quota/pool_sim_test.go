@@ -49,7 +49,7 @@ func minuteOf(t *testing.T, rng *rand.Rand, terms *Terms, flows []flow) (out []o
 		f, o := &flows[e.flow], &out[e.flow]
 		o.asked += e.size
 		o.requests++
-		v, err := l.AdmitPaid(t0+e.at, terms, Claim{Key: f.key, Weight: One, Pool: f.pool}, Spent{Total: unit.Tokens(e.size)})
+		v, err := l.decidePaid(t0+e.at, terms, Claim{Key: f.key, Weight: One, Pool: f.pool}, Spent{Total: unit.Tokens(e.size)})
 		if err != nil {
 			t.Fatal(err)
 		}

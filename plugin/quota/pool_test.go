@@ -58,7 +58,7 @@ func TestLonePoolGetsAll(t *testing.T) {
 		admitted := 0
 		for s := range int64(60) {
 			for range 10 {
-				v, err := l.Admit(t0+s*second, terms, byTens(key))
+				v, err := l.decide(t0+s*second, terms, byTens(key))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -213,7 +213,7 @@ func TestSmallNumbers(t *testing.T) {
 				if c.weights == nil {
 					claim.Pool = NoPool
 				}
-				v, err := l.Admit(t0+ms, terms, claim)
+				v, err := l.decide(t0+ms, terms, claim)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -237,7 +237,7 @@ func TestSmallNumbers(t *testing.T) {
 func TestAKeysPoolIsWhereItLastAsked(t *testing.T) {
 	terms, l := reserve(1000, 500_000, 500_000), NewLedger(new(Memory), 7)
 	ask := func(pool uint8, n unit.Tokens) Verdict {
-		v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: pool, Exact: n})
+		v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: pool, Exact: n})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestMoreKeysThanLinesInPools(t *testing.T) {
 	terms, l := reserve(1_000_000, 500_000, 500_000), NewLedger(new(Memory), 7)
 	var last [2]Hold
 	for key := range uint64(maxLines + 100) {
-		v, err := l.Admit(t0, terms, Claim{Key: key + 1, Weight: One, Pool: uint8(key % 2), Exact: 100})
+		v, err := l.decide(t0, terms, Claim{Key: key + 1, Weight: One, Pool: uint8(key % 2), Exact: 100})
 		if err != nil || !v.OK() {
 			t.Fatalf("key %d: %v %v", key, err, v.Reason)
 		}
@@ -319,7 +319,7 @@ func TestWhichPoolPaysTheDebt(t *testing.T) {
 // An answer of a key that has no line any more is charged to its pool.
 func TestLateAnswerOfAPool(t *testing.T) {
 	terms, l := reserve(1000, 500_000, 500_000), NewLedger(new(Memory), 7)
-	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: 1, Exact: 10})
+	v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: 1, Exact: 10})
 	if err != nil || !v.OK() {
 		t.Fatal(err, v.Reason)
 	}
@@ -380,7 +380,7 @@ func TestVerdictTellsOfThePool(t *testing.T) {
 	terms, l := reserve(1000, 250_000, 750_000), NewLedger(new(Memory), 7)
 	terms.LimitRPM, terms.RPM = true, 4
 	ask := func(tokens unit.Tokens) Verdict {
-		v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Exact: tokens})
+		v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Exact: tokens})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -421,7 +421,7 @@ func BenchmarkAdmitSettlePools(b *testing.B) {
 			for b.Loop() {
 				n++
 				key := n % c.keys
-				v, err := l.Admit(t0, &terms, Claim{Key: uint64(key) + 1, Weight: One, Pool: uint8(key % c.pools), Ask: Ask{TextBytes: 100}})
+				v, err := l.decide(t0, &terms, Claim{Key: uint64(key) + 1, Weight: One, Pool: uint8(key % c.pools), Ask: Ask{TextBytes: 100}})
 				if err != nil || !v.OK() {
 					b.Fatal(err, v.Reason)
 				}

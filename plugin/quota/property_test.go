@@ -136,9 +136,9 @@ func (w *world) ask(l *Ledger, now int64, r *wish) {
 		var v Verdict
 		var err error
 		if w.exact && fate > 3 {
-			v, err = l.AdmitPaid(now, w.terms, c, Spent{Total: c.Exact})
+			v, err = l.decidePaid(now, w.terms, c, Spent{Total: c.Exact})
 		} else {
-			v, err = l.Admit(now, w.terms, c)
+			v, err = l.decide(now, w.terms, c)
 		}
 		if err != nil {
 			w.fatal("%v", err)
@@ -207,7 +207,7 @@ func (w *world) truth(now int64, c Claim, wait int64) {
 	for _, at := range []int64{wait - 1000, wait} {
 		s := new(Memory)
 		s.Set(w.terms.Key, w.store.cells[w.terms.Key].value, 0)
-		v, err := NewLedger(s, 98).Admit(now+at, w.terms, c)
+		v, err := NewLedger(s, 98).decide(now+at, w.terms, c)
 		if err != nil {
 			w.fatal("%v", err)
 		}
@@ -285,7 +285,7 @@ func TestProperties(t *testing.T) {
 func (w *world) known(key uint64, pool uint8) {
 	if w.rng.IntN(2) == 0 {
 		c := Claim{Key: key, Weight: w.weight(key), Pool: pool, Exact: 1}
-		v, err := w.ledgers[0].Admit(t0-second, w.terms, c)
+		v, err := w.ledgers[0].decide(t0-second, w.terms, c)
 		if err != nil {
 			w.fatal("%v", err)
 		}

@@ -59,7 +59,7 @@ func TestWhyRefused(t *testing.T) {
 		l := NewLedger(new(Memory), 1)
 		for i, claim := range c.asks {
 			claim.Exact = 30
-			v, err := l.Admit(t0, c.terms, claim)
+			v, err := l.decide(t0, c.terms, claim)
 			if err != nil || v.OK() != (i < len(c.asks)-1) {
 				t.Fatalf("%s: ask %d: %v, %v", name, i, v.Reason, err)
 			}
@@ -95,7 +95,7 @@ func TestRefusalsOfManyWorkers(t *testing.T) {
 	for range 500 {
 		now += rng.Int64N(100)
 		s.fails = false
-		v, err := l[rng.IntN(3)].Admit(now, &terms, Claim{Key: uint64(1 + rng.IntN(5)), Weight: One, Pool: NoPool})
+		v, err := l[rng.IntN(3)].decide(now, &terms, Claim{Key: uint64(1 + rng.IntN(5)), Weight: One, Pool: NoPool})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestForeignRefusals(t *testing.T) {
 	terms, other := NewTerms("m", 0, 1, false, true), NewTerms("n", 0, 1, false, true)
 	refuse := func(l *Ledger, terms *Terms) {
 		for range 2 {
-			if _, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool}); err != nil {
+			if _, err := l.decide(t0, terms, Claim{Key: 1, Weight: One, Pool: NoPool}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -18,7 +18,7 @@ func budgeted(n int32, u period.Unit) *Meter {
 
 func admit(t *testing.T, l *Ledger, now int64, m *Meter, cost int64) *Hold {
 	t.Helper()
-	v, err := l.Admit(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}, Price: flat(cost)})
+	v, err := l.decide(now, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{m}, Price: flat(cost)})
 	if err != nil || !v.OK() {
 		t.Fatal(err, v.Reason)
 	}
@@ -163,7 +163,7 @@ func TestMoneyOnly(t *testing.T) {
 	key := NewMeter(ForKey, "other", "")
 	key.TPM = capped(100_000) // so that tokens are held
 	ask := func(l *Ledger, m *Meter) Verdict {
-		v, err := l.Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 60, Meters: []*Meter{m, key}, Price: flat(10)})
+		v, err := l.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 60, Meters: []*Meter{m, key}, Price: flat(10)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestMoneyOnly(t *testing.T) {
 	full := NewMeter(ForKey, "k", "")
 	full.Parallel = capped(1)
 	other := &interruption{Store: s, at: full.key, do: func() { ask(NewLedger(s, 2<<40), full) }}
-	v, err := NewLedger(other, 3<<40).Admit(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 60, Meters: []*Meter{money, key, full}, Price: flat(10)})
+	v, err := NewLedger(other, 3<<40).decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 60, Meters: []*Meter{money, key, full}, Price: flat(10)})
 	if err != nil || v.Reason != OverParallel {
 		t.Fatal(err, v.Reason)
 	}

@@ -128,11 +128,11 @@ func TestShadowDecidesAsEnforcing(t *testing.T) {
 				var err, err2 error
 				if c.Exact > 0 && rng.IntN(3) == 0 {
 					s := Spent{Total: c.Exact}
-					is, err = enforcing.AdmitPaid(now, &terms, c, s)
-					would, err2 = telling.AdmitPaid(now, &shadow, told, s)
+					is, err = enforcing.decidePaid(now, &terms, c, s)
+					would, err2 = telling.decidePaid(now, &shadow, told, s)
 				} else {
-					is, err = enforcing.Admit(now, &terms, c)
-					would, err2 = telling.Admit(now, &shadow, told)
+					is, err = enforcing.decide(now, &terms, c)
+					would, err2 = telling.decide(now, &shadow, told)
 				}
 				if err != nil || err2 != nil || !would.OK() {
 					t.Fatal(err, err2, would.Reason)
@@ -283,7 +283,7 @@ func TestHammerShadow(t *testing.T) {
 			}
 			s.others = append(s.others, todo{l, func() {
 				if paid {
-					v, err := l.AdmitPaid(now, &terms, c, Spent{Total: 1, Cost: unit.PicoUSD(cost)})
+					v, err := l.decidePaid(now, &terms, c, Spent{Total: 1, Cost: unit.PicoUSD(cost)})
 					if err != nil {
 						t.Fatalf("seed %d run %d: %v", first, n, err)
 					}
@@ -292,7 +292,7 @@ func TestHammerShadow(t *testing.T) {
 					}
 					return
 				}
-				v, err := l.Admit(now, &terms, c)
+				v, err := l.decide(now, &terms, c)
 				if err != nil {
 					t.Fatalf("seed %d run %d: %v", first, n, err)
 				}
@@ -362,7 +362,7 @@ func TestShadowLeavesHoldsAlone(t *testing.T) {
 	key, team := NewMeter(ForKey, "k", ""), NewMeter(ForTeam, "t", "")
 	key.TPM, key.Shadow, team.TPM = capped(8), Tokens, capped(900)
 	c := Claim{Key: 1, Weight: One, Pool: NoPool, Ask: Ask{TextBytes: 4}, Meters: []*Meter{key, team}}
-	v, err := l.Admit(t0, terms, c)
+	v, err := l.decide(t0, terms, c)
 	if err != nil || v.Would != Admitted {
 		t.Fatal(err, v.Would)
 	}
@@ -380,16 +380,16 @@ func TestShadowDoesNotDelay(t *testing.T) {
 	key := NewMeter(ForKey, "k", "")
 	key.TPM, key.Shadow = capped(10), Tokens
 	c := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10, Meters: []*Meter{key}}
-	if v, err := l.AdmitPaid(t0, &terms, c, Spent{Total: 100}); err != nil || !v.OK() {
+	if v, err := l.decidePaid(t0, &terms, c, Spent{Total: 100}); err != nil || !v.OK() {
 		t.Fatal(err, v.Reason) // nine minutes of debt in shadow
 	}
-	v, err := l.Admit(t0+10*second, &terms, c)
+	v, err := l.decide(t0+10*second, &terms, c)
 	if err != nil || v.Reason != OverRequests || v.RetryMS != 50*second {
 		t.Errorf("%v %d, to be tried again in %d ms; want the model's requests in 50 s", err, v.Reason, v.RetryMS)
 	}
 	terms.Shadow, terms.LimitRPM, key.RPM = 0, false, capped(1)
 	terms.LimitTPM = false
-	v, err = l.Admit(t0+10*second, &terms, c)
+	v, err = l.decide(t0+10*second, &terms, c)
 	if err != nil || v.Reason != OverRequests || v.By != 0 || v.RetryMS != 50*second {
 		t.Errorf("%v %d, to be tried again in %d ms; want the key's requests in 50 s", err, v.Reason, v.RetryMS)
 	}
@@ -413,12 +413,12 @@ func TestShadowHoldsOfDeadWorkers(t *testing.T) {
 		watch(terms, t0, t0+second, func(int64) bool { return false }, dead, alive)
 		other := claim
 		other.Key, other.Meters, other.Price = 2, []*Meter{user}, nil
-		if v, err := alive.Admit(t0+second, terms, other); err != nil || v.Would != Admitted {
+		if v, err := alive.decide(t0+second, terms, other); err != nil || v.Would != Admitted {
 			t.Fatal(err, v.Would)
 		}
 		order := []*Ledger{alive, dead}
 		for i := range order {
-			v, err := order[i^first].Admit(t0+second, terms, claim)
+			v, err := order[i^first].decide(t0+second, terms, claim)
 			if err != nil || !v.OK() || (v.Would != Admitted) != (i > 0) {
 				t.Fatal(err, v.Reason, v.Would)
 			}
@@ -449,7 +449,7 @@ func TestFreeHoldsOfDeadWorkersUnderOtherTerms(t *testing.T) {
 	dead, alive := NewLedger(s, 1), NewLedger(s, 2)
 	old, next := NewTerms("m", 0, 0, true, false), NewTerms("m", 0, 0, false, false)
 	old.Shadow = Tokens
-	if v, err := dead.Admit(t0, &old, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 5}); err != nil || !v.OK() || v.Would != OverTokens {
+	if v, err := dead.decide(t0, &old, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 5}); err != nil || !v.OK() || v.Would != OverTokens {
 		t.Fatal(v.Reason, v.Would, err)
 	}
 	count := func() (slots, free int64) {

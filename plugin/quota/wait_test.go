@@ -34,7 +34,7 @@ func TestHammerWait(t *testing.T) {
 		for range 40 {
 			now += rng.Int64N(9000)
 			claim := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: unit.Tokens(1 + rng.IntN(120)), Meters: all, Price: flat(rng.IntN(50))}
-			v, err := l.Admit(now, &terms, claim)
+			v, err := l.decide(now, &terms, claim)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,8 @@ func TestHammerWait(t *testing.T) {
 					if err := l.account(at, m, &a); err != nil {
 						t.Fatal(err)
 					}
-					h := l.buf.size(at, &terms, &alone)
+					var h Hold
+					l.buf.size(at, &terms, &alone, &h)
 					if r := a.refuses(at, int64(h.want), m); r != Admitted {
 						return r
 					}
@@ -121,7 +122,7 @@ func TestWaitOfAllLimits(t *testing.T) {
 		l := NewLedger(new(Memory), 1)
 		m := NewMeter(ForKey, "k", "")
 		ask := func() Verdict {
-			v, err := l.Admit(t0+c.at, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{m}, Price: flat(9)})
+			v, err := l.decide(t0+c.at, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 30, Meters: []*Meter{m}, Price: flat(9)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,11 +149,11 @@ func TestDebtIsPaidOnce(t *testing.T) {
 			m := NewMeter(ForKey, "k", "")
 			m.TPM, m.Sliding = capped(100), sliding
 			claim := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 50, Meters: []*Meter{m}}
-			late, err := l.Admit(t0, &open, claim)
+			late, err := l.decide(t0, &open, claim)
 			if err != nil || !late.OK() {
 				t.Fatal(err, late.Reason)
 			}
-			v, err := l.Admit(t0, &open, claim)
+			v, err := l.decide(t0, &open, claim)
 			if err != nil || !v.OK() {
 				t.Fatal(err, v.Reason)
 			}
@@ -165,10 +166,10 @@ func TestDebtIsPaidOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if v, err = l.Admit(t0+119*second, &open, claim); err != nil || v.Reason != OverTokens || v.RetryMS != second {
+			if v, err = l.decide(t0+119*second, &open, claim); err != nil || v.Reason != OverTokens || v.RetryMS != second {
 				t.Fatalf("sliding %v, looks %v: %v, %d, wait %d", sliding, looks, err, v.Reason, v.RetryMS)
 			}
-			if v, err = l.Admit(t0+120*second, &open, claim); err != nil || !v.OK() {
+			if v, err = l.decide(t0+120*second, &open, claim); err != nil || !v.OK() {
 				t.Fatalf("sliding %v, looks %v: %v, refused by %d", sliding, looks, err, v.Reason)
 			}
 		}

@@ -18,7 +18,7 @@ func watch(terms *Terms, from, until int64, done func(now int64) bool, ledgers .
 
 func hold(t *testing.T, l *Ledger, now int64, terms *Terms, key uint64) Hold {
 	t.Helper()
-	v, err := l.Admit(now, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 10})
+	v, err := l.decide(now, terms, Claim{Key: key, Weight: One, Pool: NoPool, Exact: 10})
 	if err != nil || !v.OK() {
 		t.Fatal(err, v.Reason)
 	}
@@ -136,7 +136,7 @@ func TestWorkerThatWasOnlySlowAndItsMeters(t *testing.T) {
 	key := NewMeter(ForKey, "k", "")
 	key.Parallel, key.Budget = capped(5), capped(100)
 	c := Claim{Key: 1, Weight: One, Pool: NoPool, Exact: 10, Meters: []*Meter{key}, Price: flat(7)}
-	v, err := slow.Admit(t0, terms, c)
+	v, err := slow.decide(t0, terms, c)
 	if err != nil || !v.OK() {
 		t.Fatal(v.Reason, err)
 	}
@@ -144,7 +144,7 @@ func TestWorkerThatWasOnlySlowAndItsMeters(t *testing.T) {
 	if b := balanceOf(t, other, t0+20*second, key); b.Slots != 0 || b.Held != 0 {
 		t.Fatalf("slots %d held %d, want nothing", b.Slots, b.Held)
 	}
-	if w, err := other.Admit(t0+20*second, terms, c); err != nil || !w.OK() {
+	if w, err := other.decide(t0+20*second, terms, c); err != nil || !w.OK() {
 		t.Fatal(w.Reason, err)
 	}
 	if err := slow.Settle(t0+20*second, terms, &v.Hold, Spent{Total: 9, Cost: 3}); err != nil {
@@ -178,14 +178,14 @@ func TestNobodyIsTakenForDeadAfterAPause(t *testing.T) {
 func TestStoreThatRefuses(t *testing.T) {
 	terms := tpm(100)
 	l := NewLedger(refusing{}, 1)
-	if _, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One}); err != ErrStore {
+	if _, err := l.decide(t0, terms, Claim{Key: 1, Weight: One}); err != ErrStore {
 		t.Fatalf("%v, want ErrStore", err)
 	}
 	if l.Tick(t0, []*Terms{terms}) {
 		t.Fatal("led without a store")
 	}
 	busy := NewLedger(new(losing), 1)
-	if _, err := busy.Admit(t0, terms, Claim{Key: 1, Weight: One}); err != ErrConflict {
+	if _, err := busy.decide(t0, terms, Claim{Key: 1, Weight: One}); err != ErrConflict {
 		t.Fatalf("%v, want ErrConflict", err)
 	}
 	if busy.Retries != MaxTries {
@@ -200,11 +200,11 @@ func TestSwapsLostToABurst(t *testing.T) {
 	s := &crowded{terms: terms}
 	s.rival = NewLedger(&s.Memory, 2)
 	l := NewLedger(s, 1)
-	if _, err := s.rival.Admit(t0, terms, Claim{Key: 2, Weight: One}); err != nil {
+	if _, err := s.rival.decide(t0, terms, Claim{Key: 2, Weight: One}); err != nil {
 		t.Fatal(err)
 	}
 	s.left = 500
-	v, err := l.Admit(t0, terms, Claim{Key: 1, Weight: One})
+	v, err := l.decide(t0, terms, Claim{Key: 1, Weight: One})
 	if err != nil || !v.OK() {
 		t.Fatalf("%v, %v, want to be admitted", v.Reason, err)
 	}
@@ -230,7 +230,7 @@ func (s *crowded) Get(key string) ([]byte, uint32, Status) {
 	if key == s.terms.Key && s.left > 0 {
 		s.left--
 		v = append([]byte(nil), v...)
-		if _, err := s.rival.Admit(t0, s.terms, Claim{Key: 2, Weight: One}); err != nil {
+		if _, err := s.rival.decide(t0, s.terms, Claim{Key: 2, Weight: One}); err != nil {
 			panic(err)
 		}
 	}

@@ -144,9 +144,11 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
-			for i := range limitNames {
-				if name == limitNames[i] {
-					a.foreign = append(a.foreign, limitNames[i])
+			if strings.HasPrefix(name, "x-ratelimit-") {
+				for _, limit := range limitNames {
+					if name == limit {
+						a.foreign = append(a.foreign, limit)
+					}
 				}
 			}
 		}

@@ -89,7 +89,9 @@ const (
 // its blank line: the one whose choices are an empty list and whose usage is
 // an object. All other bytes pass.
 func (o *Observer) Reset(kind Kind, strip bool) {
-	*o = Observer{kind: kind, strip: strip && kind == SSE, held: o.held[:0], out: o.out[:0]}
+	held, out := o.held[:0], o.out[:0]
+	*o = Observer{}
+	o.kind, o.strip, o.held, o.out = kind, strip && kind == SSE, held, out
 	o.answer.next()
 }
 

@@ -670,8 +670,8 @@ func (l *Ledger) close(now int64, t *Terms, h *Hold, s *Spent) error {
 	l.awake(now)
 	h.open = false
 	e := &l.ending
-	*e = ending{Hold: *h, terms: t}
-	if s != nil {
+	e.Hold, e.terms = *h, t
+	if e.spent, e.how = (Spent{}), released; s != nil {
 		e.spent, e.how = *s, settled
 	}
 	return l.end(now, e)

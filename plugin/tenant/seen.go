@@ -62,8 +62,9 @@ next:
 		if len(e.at) != len(prefix)+len(hash) || e.at[:len(prefix)] != prefix {
 			continue
 		}
-		for j, c := range hash {
-			if e.at[len(prefix)+j] != c {
+		tail := e.at[len(prefix):]
+		for j := range hash { // a loop over values would copy them
+			if tail[j] != hash[j] {
 				continue next
 			}
 		}

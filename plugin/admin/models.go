@@ -147,8 +147,8 @@ func (j *job) calculateSpend() {
 			j.bad("messages", "Bad Request - messages must be provided if 'model' is provided")
 			return
 		}
-		ask, fault := llm.ParseAsk([]byte(j.text))
-		if fault != nil {
+		var ask llm.Ask
+		if fault := llm.ParseAsk([]byte(j.text), &ask); fault != nil {
 			j.bad(fault.Param, fault.Message)
 			return
 		}

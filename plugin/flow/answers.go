@@ -45,6 +45,8 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 
 // tellPool adds what LiteLLM's dynamic_rate_limiter_v3 tells: the model's limits and
 // the caller's priority's part of them.
+//
+//go:noinline
 func (x *Exchange) tellPool(v *quota.Verdict) {
 	if v.Requests.Limited {
 		x.tellLimit("model_saturation_check", ofRequestsLimit, x.group.terms.RPM, v.Requests.Model)

@@ -91,6 +91,8 @@ func (g *Gateway) find(kind tenant.Kind, id string) (s *tenant.Subject, ok bool)
 }
 
 // build makes the caller's meters.
+//
+//go:noinline
 func (g *Gateway) build(now int64, c *caller) {
 	k := c.key
 	g.worker.callers++

@@ -198,11 +198,10 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	if x.route == embeddings {
 		parse = llm.ParseEmbeddingAsk
 	}
-	ask, fault := parse(body)
-	if fault != nil {
+	ask := &x.ask
+	if fault := parse(body, ask); fault != nil {
 		return x.refuse(400, llm.ErrorBody{Message: fault.Message, Type: "invalid_request_error", Param: fault.Param, Code: 400}, BadRequests)
 	}
-	x.ask = ask
 	g := x.gateway
 	x.group = g.group(x.caller.resolve(ask.Model))
 	if x.group == nil {
@@ -299,6 +298,8 @@ func (x *Exchange) refused(now int64, v *quota.Verdict) *Decision {
 
 // refusal is the answer to who was refused, by a tenant's limit or by the model's.
 // Only it needs memory: an answer declared in refused would take some for everybody.
+//
+//go:noinline
 func (x *Exchange) refusal(now int64, v *quota.Verdict) *Decision {
 	var d Decision
 	if v.By >= 0 {

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"encoding/binary"
+
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
@@ -88,9 +90,9 @@ func credential(r *requestHead) (secret, refusal string) {
 
 // same compares two hashes in a time that does not depend on them.
 func same(a, b *[32]byte) bool {
-	var diff byte
-	for i := range a {
-		diff |= a[i] ^ b[i]
+	le, diff := binary.LittleEndian, uint64(0)
+	for i := 0; i < len(a); i += 8 {
+		diff |= le.Uint64(a[i:]) ^ le.Uint64(b[i:])
 	}
 	return diff == 0
 }
@@ -99,6 +101,7 @@ func (x *Exchange) refuseKey(message, typ string) Decision {
 	return x.refuse(401, llm.ErrorBody{Message: "Authentication Error, " + message, Type: typ, Param: llm.None, Code: 401}, Unauthorised)
 }
 
+//go:noinline
 func (x *Exchange) refuseUnknown(secret string, hash *[32]byte) Decision {
 	return x.refuse(401, llm.ErrorBody{
 		Message: "Authentication Error, Invalid proxy server token passed. Received API Key = " + abbreviated(secret) +

@@ -61,6 +61,8 @@ func find(path string) *endpoint {
 }
 
 // findOffice finds a route of the management API.
+//
+//go:noinline
 func (x *Exchange) findOffice(r *requestHead) *endpoint {
 	path := strings.Clone(r.path) // a key in it is needed when the body is there
 	if len(path) > 1 && path[len(path)-1] == '/' {

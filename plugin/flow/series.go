@@ -168,6 +168,7 @@ const maxDeltas = 512
 type tableau struct {
 	at     map[place]int32 // of deltas
 	deltas []delta
+	last   int                 // the delta that was counted in last
 	names  []byte              // of the deltas' series, in their order
 	turn   int                 // the page to begin with
 	keys   [seriesPages]string // of the pages, made when first needed
@@ -182,13 +183,14 @@ func (x *Exchange) record(u *llm.Usage, s *quota.Spent) {
 	o := x.occasion(200)
 	o.target = x.chosen
 	d := x.gateway.worker.delta(&o)
-	for i, n := range [numAmounts]int64{
+	amounts := [numAmounts]int64{
 		spent: int64(s.Cost), answered: 1,
 		totalTokens: int64(s.Total), inputTokens: int64(s.Prompt), outputTokens: int64(s.Completion),
 		cachedTokens: int64(u.Cached), cacheWriteTokens: int64(u.CacheWrite), reasoningTokens: int64(u.Reasoning),
 		inputAudioTokens: int64(u.PromptAudio), outputAudioTokens: int64(u.CompletionAudio),
-	} {
-		d.answers[i] = plus(d.answers[i], n)
+	}
+	for i := range amounts {
+		d.answers[i] = plus(d.answers[i], amounts[i])
 	}
 	d.requests[0]++
 }
@@ -238,6 +240,9 @@ func (x *Exchange) occasion(status int) occasion {
 // delta gives the delta of an occasion. It is valid until the next call.
 func (w *Worker) delta(o *occasion) *delta {
 	t := &w.series
+	if t.last < len(t.deltas) && t.deltas[t.last].place == o.place {
+		return &t.deltas[t.last]
+	}
 	i, ok := t.at[o.place]
 	if !ok && len(t.deltas) >= maxDeltas {
 		*o = occasion{}
@@ -259,6 +264,7 @@ func (w *Worker) delta(o *occasion) *delta {
 			}
 		}
 	}
+	t.last = int(i)
 	return &t.deltas[i]
 }
 

@@ -27,6 +27,8 @@ var wouldRefuseKinds = [...]struct {
 }
 
 // wouldRefuse labels and counts a request that limits in shadow let through.
+//
+//go:noinline
 func (x *Exchange) wouldRefuse(v *quota.Verdict) {
 	kind := &wouldRefuseKinds[v.Would]
 	x.gateway.worker.count(kind.Metric, 1)

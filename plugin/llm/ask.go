@@ -90,16 +90,20 @@ type Fault struct {
 // A comma behind the last member of an object or element of an array is no
 // JSON, but LiteLLM's documents print it: a few are taken, and Rewrite takes
 // them out.
-func ParseAsk(body []byte) (Ask, *Fault) {
-	r := askReader{ask: Ask{Choices: 1, size: len(body)}, root: rootRegion}
-	return r.parse(body, messagesParam)
+//
+// What the body asks is put into a, unless there is a fault.
+func ParseAsk(body []byte, a *Ask) *Fault {
+	r := askReader{root: rootRegion}
+	r.ask.Choices, r.ask.size = 1, len(body)
+	return r.parse(body, messagesParam, a)
 }
 
 // ParseEmbeddingAsk reads the body of a request for embeddings as strictly. Its
 // Ask has a cap of 0 tokens of output.
-func ParseEmbeddingAsk(body []byte) (Ask, *Fault) {
-	r := askReader{ask: Ask{Choices: 1, Capped: true, size: len(body)}, root: embeddingRegion}
-	return r.parse(body, inputParam)
+func ParseEmbeddingAsk(body []byte, a *Ask) *Fault {
+	r := askReader{root: embeddingRegion}
+	r.ask.Choices, r.ask.Capped, r.ask.size = 1, true, len(body)
+	return r.parse(body, inputParam, a)
 }
 
 // Rewrite appends to dst the body with model in place of the one asked for
@@ -317,23 +321,24 @@ const (
 )
 
 // parse reads a whole body that must give content, messages or input.
-func (r *askReader) parse(b []byte, content param) (Ask, *Fault) {
+func (r *askReader) parse(b []byte, content param, a *Ask) *Fault {
 	if !utf8.Valid(b[ascii(b):]) {
-		return Ask{}, &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
+		return &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
 	}
 	if f := r.read(b); f != nil {
-		return Ask{}, f
+		return f
 	}
 	if r.ask.Model == "" {
-		return Ask{}, missing(modelParam)
+		return missing(modelParam)
 	}
 	if !r.content {
-		return Ask{}, missing(content)
+		return missing(content)
 	}
 	if content == inputParam && r.ask.Inputs == 0 {
-		return Ask{}, wrongType(inputParam)
+		return wrongType(inputParam)
 	}
-	return r.ask, nil
+	*a = r.ask
+	return nil
 }
 
 func missing(p param) *Fault {

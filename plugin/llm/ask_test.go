@@ -111,16 +111,16 @@ func TestParseAsk(t *testing.T) {
 		// A name inside another member is none of ours.
 		{body: `{"x":{"model":"b","model":1},"model":"a",` + m + `}`, want: Ask{Model: "a", Choices: 1}},
 	} {
-		got, fault := ParseAsk([]byte(c.body))
+		got, fault := parseAsk([]byte(c.body))
 		message := ""
 		if fault != nil {
 			message = fault.Param + ": " + fault.Message
 		}
 		if message != c.fault {
-			t.Errorf("ParseAsk(%s)\n fault %q\n want  %q", c.body, message, c.fault)
+			t.Errorf("parseAsk(%s)\n fault %q\n want  %q", c.body, message, c.fault)
 		}
 		if got = plain(got); got != c.want {
-			t.Errorf("ParseAsk(%s)\n = %+v\n want %+v", c.body, got, c.want)
+			t.Errorf("parseAsk(%s)\n = %+v\n want %+v", c.body, got, c.want)
 		}
 	}
 }
@@ -139,8 +139,8 @@ func TestParseAskRefusesWhatIsNotJSON(t *testing.T) {
 		`[,]`, `[1,,]`, `[1,,2]`, `[,1]`, `[1 2]`, `[1}`, `[1,}`, `[1,:]`, `{"a"}`, `{"a":}`, `{"a":]`, `{"a":]}`, `{,}`, `{,"a":1}`, `{"a":1,,}`, `{"a":1,]`, `{"a",}`, `{"a":,}`, `{a:1}`, `{1:1}`, `{"a":1]`, `{"a" "b"}`, `[`, `{`, `/**/1`,
 	} {
 		body := `{"model":"a","messages":[],"x":` + value + `}`
-		if _, fault := ParseAsk([]byte(body)); fault == nil {
-			t.Errorf("ParseAsk(%s) = no fault", body)
+		if _, fault := parseAsk([]byte(body)); fault == nil {
+			t.Errorf("parseAsk(%s) = no fault", body)
 		}
 	}
 }
@@ -163,19 +163,19 @@ func TestSpareCommas(t *testing.T) {
 		{`{"stream_options":null,"model":"a","messages":[1,],}`, `{` + usage + `},"model":"x","messages":[1]}`},
 		{`{"x":[[[[1,],],],],"model":"a","messages":[]}`, `{"x":[[[[1]]]],"model":"x",` + usage + `},"messages":[]}`},
 	} {
-		ask, fault := ParseAsk([]byte(c.body))
+		ask, fault := parseAsk([]byte(c.body))
 		if fault != nil || !ask.Untidy {
-			t.Errorf("ParseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
+			t.Errorf("parseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
 			continue
 		}
 		if got := string(ask.Rewrite(nil, []byte(c.body), "x", true)); got != c.want {
 			t.Errorf("Rewrite(%s)\n = %s\n want %s", c.body, got, c.want)
 		}
 	}
-	if ask, _ := ParseAsk([]byte(`{"model":"a","messages":[],"x":",]"}`)); ask.Untidy {
+	if ask, _ := parseAsk([]byte(`{"model":"a","messages":[],"x":",]"}`)); ask.Untidy {
 		t.Error("a comma in a string is spare")
 	}
-	_, fault := ParseAsk([]byte(`{"model":"a","messages":[],"x":[[[[1,],],],],}`))
+	_, fault := parseAsk([]byte(`{"model":"a","messages":[],"x":[[[[1,],],],],}`))
 	if fault == nil || !strings.HasSuffix(fault.Message, "not JSON at byte 44") {
 		t.Errorf("five spare commas: fault %+v", fault)
 	}
@@ -186,14 +186,14 @@ func TestParseAskDepth(t *testing.T) {
 		// The root and messages are two of the levels.
 		return []byte(`{"model":"a","messages":[` + strings.Repeat("[", levels-2) + strings.Repeat("]", levels-2) + `]}`)
 	}
-	if _, fault := ParseAsk(nested(maxDepth)); fault != nil {
-		t.Errorf("ParseAsk(%d levels) = %q", maxDepth, fault.Message)
+	if _, fault := parseAsk(nested(maxDepth)); fault != nil {
+		t.Errorf("parseAsk(%d levels) = %q", maxDepth, fault.Message)
 	}
-	if _, fault := ParseAsk(nested(maxDepth + 1)); fault == nil {
-		t.Errorf("ParseAsk(%d levels) = no fault", maxDepth+1)
+	if _, fault := parseAsk(nested(maxDepth + 1)); fault == nil {
+		t.Errorf("parseAsk(%d levels) = no fault", maxDepth+1)
 	}
-	if _, fault := ParseAsk([]byte(strings.Repeat(`{"a":`, 1<<20))); fault == nil {
-		t.Error("ParseAsk(a million levels) = no fault")
+	if _, fault := parseAsk([]byte(strings.Repeat(`{"a":`, 1<<20))); fault == nil {
+		t.Error("parseAsk(a million levels) = no fault")
 	}
 }
 
@@ -214,9 +214,9 @@ func TestRewrite(t *testing.T) {
 		{`{"model":"a","messages":[],"stream_options":{"include_usage":false}}`, false, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":false}}`},
 		{`{"m\u006fdel":"a","messages":["model","\u00e9"]}`, false, `{"m\u006fdel":"x/\"y\"","messages":["model","\u00e9"]}`},
 	} {
-		ask, fault := ParseAsk([]byte(c.body))
+		ask, fault := parseAsk([]byte(c.body))
 		if fault != nil {
-			t.Errorf("ParseAsk(%s) = %q", c.body, fault.Message)
+			t.Errorf("parseAsk(%s) = %q", c.body, fault.Message)
 			continue
 		}
 		got := string(ask.Rewrite([]byte(">"), []byte(c.body), `x/"y"`, c.usage))
@@ -229,7 +229,7 @@ func TestRewrite(t *testing.T) {
 // A body that is not the one that was parsed can't be rewritten, but it must
 // not be read out of its bounds either.
 func TestRewriteOfAnotherBody(t *testing.T) {
-	ask, _ := ParseAsk([]byte(`{"model":"a","messages":[]}`))
+	ask, _ := parseAsk([]byte(`{"model":"a","messages":[]}`))
 	for _, a := range []Ask{ask, {}} {
 		if got := string(a.Rewrite(nil, []byte(`{}`), "x", true)); got != `{}` {
 			t.Errorf("Rewrite({}) = %s", got)
@@ -277,4 +277,16 @@ func TestNumber(t *testing.T) {
 			t.Errorf("number %s = %d, %v, want %d, %v", c.text, v, integral, c.value, c.integral)
 		}
 	}
+}
+
+// parseAsk is ParseAsk with the Ask as a result.
+func parseAsk(body []byte) (a Ask, f *Fault) {
+	f = ParseAsk(body, &a)
+	return a, f
+}
+
+// parseEmbeddingAsk is the same for ParseEmbeddingAsk.
+func parseEmbeddingAsk(body []byte) (a Ask, f *Fault) {
+	f = ParseEmbeddingAsk(body, &a)
+	return a, f
 }

@@ -17,13 +17,13 @@ func BenchmarkParseAsk(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		benchAsk, _ = ParseAsk(body)
+		benchAsk, _ = parseAsk(body)
 	}
 }
 
 func BenchmarkRewrite(b *testing.B) {
 	body := []byte(`{"model":"gpt-4o","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", 80) + `"}],"stream":true}`)
-	ask, _ := ParseAsk(body)
+	ask, _ := parseAsk(body)
 	var out []byte
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()

@@ -72,7 +72,7 @@ func TestParseEmbeddingAsk(t *testing.T) {
 		{body: `{"model":"a","input":"` + "\xff" + `"}`, fault: `: could not parse the JSON body of your request: it is not UTF-8`},
 		{body: `{"model":"a","input":[1`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 23`},
 	} {
-		got, fault := ParseEmbeddingAsk([]byte(c.body))
+		got, fault := parseEmbeddingAsk([]byte(c.body))
 		message := ""
 		if fault != nil {
 			message = fault.Param + ": " + fault.Message
@@ -83,25 +83,25 @@ func TestParseEmbeddingAsk(t *testing.T) {
 			c.body = c.body[:200] + "…"
 		}
 		if message != c.fault {
-			t.Errorf("ParseEmbeddingAsk(%s)\n fault %q\n want  %q", c.body, message, c.fault)
+			t.Errorf("parseEmbeddingAsk(%s)\n fault %q\n want  %q", c.body, message, c.fault)
 		}
 		if got = plain(got); got != c.want {
-			t.Errorf("ParseEmbeddingAsk(%s)\n = %+v\n want %+v", c.body, got, c.want)
+			t.Errorf("parseEmbeddingAsk(%s)\n = %+v\n want %+v", c.body, got, c.want)
 		}
 	}
 }
 
 // In a chat an input is no parameter.
 func TestParseAskPassesInput(t *testing.T) {
-	ask, fault := ParseAsk([]byte(`{"model":"a","messages":[],"input":7,"Input":[null],"encoding_format":{}}`))
+	ask, fault := parseAsk([]byte(`{"model":"a","messages":[],"input":7,"Input":[null],"encoding_format":{}}`))
 	if want := (Ask{Model: "a", Choices: 1}); fault != nil || plain(ask) != want {
-		t.Errorf("ParseAsk = %+v, fault %+v", ask, fault)
+		t.Errorf("parseAsk = %+v, fault %+v", ask, fault)
 	}
 }
 
 func TestRewriteEmbedding(t *testing.T) {
 	const body = `{"input":["a", "b",], "model":"a","encoding_format":"base64"}`
-	ask, _ := ParseEmbeddingAsk([]byte(body))
+	ask, _ := parseEmbeddingAsk([]byte(body))
 	const want = `{"input":["a", "b"], "model":"x","encoding_format":"base64"}`
 	if got := string(ask.Rewrite(nil, []byte(body), "x", true)); got != want {
 		t.Errorf("Rewrite = %s, want %s", got, want)

@@ -34,14 +34,14 @@ func FuzzAsk(f *testing.F) {
 		f.Add([]byte(s), "gpt-4o", true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, name string, usage bool) {
-		ask, fault := ParseAsk(body)
+		ask, fault := parseAsk(body)
 		ask.Rewrite(nil, body[:len(body)/2], name, usage)
 		if fault != nil {
 			return
 		}
 		sameAsOracle(t, body, ask)
 		out := ask.Rewrite(nil, body, name, usage)
-		again, fault := ParseAsk(out)
+		again, fault := parseAsk(out)
 		if fault != nil {
 			if name == "" && fault.Param == "model" {
 				return
@@ -82,21 +82,21 @@ func sameAsOracle(t *testing.T, body []byte, ask Ask) {
 		Messages            []any
 	}
 	if err := json.Unmarshal(body, &want); err != nil {
-		t.Fatalf("ParseAsk took %s, encoding/json says %v", body, err)
+		t.Fatalf("parseAsk took %s, encoding/json says %v", body, err)
 	}
 	wanted := want.Options != nil && want.Options.Usage != nil && *want.Options.Usage
 	if ask.Model != want.Model || ask.Stream != want.Stream || ask.User != want.User || ask.UsageWanted != wanted || want.Messages == nil {
-		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %+v", body, ask, want)
+		t.Fatalf("parseAsk(%s) = %+v, encoding/json %+v", body, ask, want)
 	}
 	limit := want.MaxTokens
 	if want.MaxCompletionTokens != nil {
 		limit = want.MaxCompletionTokens
 	}
 	if ask.Capped != (limit != nil) || limit != nil && ask.MaxOutput != oracleTokens(string(*limit)) {
-		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %v", body, ask, limit)
+		t.Fatalf("parseAsk(%s) = %+v, encoding/json %v", body, ask, limit)
 	}
 	if want.N != nil && ask.Choices != int64(oracleTokens(string(*want.N))) {
-		t.Fatalf("ParseAsk(%s) = %+v, encoding/json %v", body, ask, *want.N)
+		t.Fatalf("parseAsk(%s) = %+v, encoding/json %v", body, ask, *want.N)
 	}
 }
 
@@ -176,14 +176,14 @@ func FuzzEmbeddingAsk(f *testing.F) {
 		f.Add([]byte(s), "text-embedding-3-small")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
-		ask, fault := ParseEmbeddingAsk(body)
+		ask, fault := parseEmbeddingAsk(body)
 		ask.Rewrite(nil, body[:len(body)/2], name, true)
 		if fault != nil {
 			return
 		}
 		sameEmbeddingAsOracle(t, body, ask)
 		out := ask.Rewrite(nil, body, name, true)
-		again, fault := ParseEmbeddingAsk(out)
+		again, fault := parseEmbeddingAsk(out)
 		if fault != nil {
 			if name == "" && fault.Param == "model" {
 				return
@@ -210,11 +210,11 @@ func sameEmbeddingAsOracle(t *testing.T, body []byte, ask Ask) {
 		Format string `json:"encoding_format"`
 	}
 	if err := json.Unmarshal(body, &want); err != nil {
-		t.Fatalf("ParseEmbeddingAsk took %s, encoding/json says %v", body, err)
+		t.Fatalf("parseEmbeddingAsk took %s, encoding/json says %v", body, err)
 	}
 	if ask.Model != want.Model || ask.User != want.User || ask.Base64 != (want.Format == "base64") ||
 		ask.Choices != 1 || ask.MaxOutput != 0 || !ask.Capped || ask.Stream || ask.UsageWanted {
-		t.Fatalf("ParseEmbeddingAsk(%s) = %+v, encoding/json %+v", body, ask, want)
+		t.Fatalf("parseEmbeddingAsk(%s) = %+v, encoding/json %+v", body, ask, want)
 	}
 	inputs, size := int64(1), int64(0)
 	list, _ := want.Input.([]any)
@@ -235,17 +235,17 @@ func sameEmbeddingAsOracle(t *testing.T, body []byte, ask Ask) {
 		case []any:
 			for _, token := range e {
 				if token.(float64) < 0 {
-					t.Fatalf("ParseEmbeddingAsk took %s", body)
+					t.Fatalf("parseEmbeddingAsk took %s", body)
 				}
 				size += tokenBytes
 			}
 		default:
-			t.Fatalf("ParseEmbeddingAsk took %s", body)
+			t.Fatalf("parseEmbeddingAsk took %s", body)
 		}
 	}
 	// Half a surrogate pair has another size as U+FFFD.
 	if ask.Inputs != inputs || ask.TextBytes != size && !strings.Contains(strings.ToLower(string(body)), `\ud`) {
-		t.Fatalf("ParseEmbeddingAsk(%s) = %+v, want %d inputs, %d bytes", body, ask, inputs, size)
+		t.Fatalf("parseEmbeddingAsk(%s) = %+v, want %d inputs, %d bytes", body, ask, inputs, size)
 	}
 }
 

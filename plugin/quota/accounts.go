@@ -22,8 +22,10 @@ type accounts struct {
 	meterBuf  []byte
 	standings [MaxMeters]Standing
 	tallies   map[MeterID]*tally
-	ending    ending   // under way
-	unsettled []ending // to be tried again, see end
+	recent    [4]*tally // some of them, which are found without the map
+	turn      int       // of recent
+	ending    ending    // under way
+	unsettled []ending  // to be tried again, see end
 }
 
 // An account is a meter's balance as it was read.
@@ -99,6 +101,8 @@ type refusal struct {
 // inspect reads the claim's meters and says which limit refuses the claim, if
 // one does. would is the refusal of a limit in shadow, where none that is enforced
 // refuses.
+//
+//go:noinline
 func (l *Ledger) inspect(now int64, c *Claim, h *Hold) (is, would refusal, err error) {
 	shadow := Reasons(0)
 	for i, m := range c.Meters {
@@ -142,6 +146,8 @@ func (l *Ledger) refusal(now int64, c *Claim, h *Hold, enforced bool) refusal {
 // takeAll holds the claim on all its meters, as inspect read them, or on none.
 // Where another worker changed a meter since, that meter decides again; for a shadow
 // hold its enforced limits do.
+//
+//go:noinline
 func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err error) {
 	for i, m := range c.Meters {
 		a := &l.asked[i]
@@ -256,14 +262,16 @@ const maxTallies = 1024
 // worker's next tick, five times a second: such a meter is only reported, and a
 // worker that dies loses a moment's news.
 func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
-	t := l.tallies[m.ID]
+	t := l.tally(m)
 	switch {
 	case t == nil && len(l.tallies) >= maxTallies:
 		l.WriteTallies(now)
 		clear(l.tallies) // a store that takes none must not fill the memory
+		l.recent = [4]*tally{}
 	case t != nil && t.at/1000 != now/1000:
 		// No period is shorter than a second, and a tally is of one period.
 		l.writeTally(now, t)
+		l.recent = [4]*tally{}
 		t = nil
 	}
 	if t == nil {
@@ -278,12 +286,28 @@ func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
 	t.spent = t.spent.Plus(s.Cost)
 }
 
+// tally is the meter's tally, nil if it has none.
+func (l *Ledger) tally(m *Meter) *tally {
+	for i := range l.recent {
+		if t := l.recent[i]; t != nil && t.meter == m {
+			return t
+		}
+	}
+	t := l.tallies[m.ID]
+	if t != nil && t.meter == m {
+		l.recent[l.turn%len(l.recent)] = t
+		l.turn++
+	}
+	return t
+}
+
 // WriteTallies writes what Tally collected. What can't be written now waits for
 // the next time.
 func (l *Ledger) WriteTallies(now int64) {
 	for id, t := range l.tallies {
 		if l.writeTally(now, t) {
 			delete(l.tallies, id)
+			l.recent = [4]*tally{}
 		}
 	}
 }
@@ -349,6 +373,7 @@ func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 // flight are void then. A meter that nothing was counted on is not made.
 func (l *Ledger) Forget(now int64, m *Meter) error {
 	delete(l.tallies, m.ID)
+	l.recent = [4]*tally{}
 	for l.beginMeter(m); l.readMeter(now) && !l.one.fresh; l.swapMeter() {
 		l.one.balance = balance{}
 	}

@@ -237,6 +237,8 @@ decide:
 }
 
 // refusedBy is the verdict of a meter. The wait is true of the model as well.
+//
+//go:noinline
 func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal, v *Verdict) {
 	l.buf.admit(now, t, c, h, false, &l.look, v) // in memory alone: it is not written
 	if v.OK() {                                  // tell what is left without it
@@ -604,6 +606,8 @@ func (l *look) fitsAll(msLeft int64) bool {
 // wait is how long until the refused claim would be admitted if nobody asked
 // meanwhile: the first whole second, as this is what a client is told. Within
 // the minute it is when what is kept back for others has shrunk enough.
+//
+//go:noinline
 func (l *look) wait(now, end int64, c *Claim, want int64) int64 {
 	for i := range l.limits[:l.n] {
 		if m := &l.limits[i]; !m.shadow && (m.capacity == 0 || l.hard && l.weight == 0) {

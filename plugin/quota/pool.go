@@ -76,6 +76,8 @@ type poolView struct {
 }
 
 // survey fills the views.
+//
+//go:noinline
 func (l *look) survey() {
 	n := min(len(l.t.Pools.Weights), MaxPools)
 	l.count, l.actives, l.weights = n, 0, 0

@@ -52,6 +52,8 @@ type Refusals struct {
 }
 
 // explain notes why m refused the caller, as fits left it.
+//
+//go:noinline
 func (l *look) explain(m *limit, msLeft int64) {
 	w := &l.why
 	*w = Refusal{By: ByShare, Reason: OverTokens, Pool: l.pool, Wanted: m.want, Left: m.left}
@@ -131,6 +133,8 @@ type news struct {
 
 // refuse notes a refusal. Its time costs no host call: it is written with the
 // worker's next tick, like a Tally.
+//
+//go:noinline
 func (l *Ledger) refuse(now int64, t *Terms, key uint64, r *Refusal, retryMS int64) {
 	n := l.news[t.id]
 	if n == nil {

@@ -163,3 +163,40 @@ func TestSetAndForgetWhileTallying(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// However a meter's tally came to its end, what is counted afterwards is counted once.
+func TestTalliesThatAreOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		over func(l *Ledger, s *moody, m *Meter) (now int64)
+		lost int64 // of the three that were counted before
+	}{
+		"written":           {func(l *Ledger, _ *moody, _ *Meter) int64 { l.WriteTallies(t0 + 1); return t0 + 1 }, 0},
+		"of another second": {func(*Ledger, *moody, *Meter) int64 { return t0 + second }, 0},
+		"forgotten":         {func(l *Ledger, _ *moody, m *Meter) int64 { _ = l.Forget(t0, m); return t0 }, 3},
+		"too many for a broken store": {func(l *Ledger, s *moody, _ *Meter) int64 {
+			s.set = only("", Failed)
+			for i := range maxTallies {
+				l.Tally(t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{})
+			}
+			s.set = nil
+			return t0
+		}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(moody)
+			l, other := NewLedger(s, 1), NewLedger(&s.Memory, 2)
+			m := NewMeter(ForKey, "k", "")
+			for range 3 {
+				l.Tally(t0, m, &Spent{Total: 5, Cost: 2})
+			}
+			now := c.over(l, s, m)
+			for range 3 {
+				l.Tally(now, m, &Spent{Total: 5, Cost: 2})
+			}
+			l.Tick(now+200, nil)
+			if b := balanceOf(t, other, now+200, m); b.TotalRequests != 6-c.lost || int64(b.TotalTokens) != 5*(6-c.lost) {
+				t.Errorf("%d requests, %d tokens: %d were lost", b.TotalRequests, b.TotalTokens, 6-b.TotalRequests)
+			}
+		})
+	}
+}

@@ -79,6 +79,8 @@ func FuzzSeats(f *testing.F) {
 func FuzzRefusals(f *testing.F) {
 	var r Refusals
 	f.Add(r.encode(nil, 1), true)
+	r.Last.Reason = OverTokens + 1 // of a refusal that is none
+	f.Add(r.encode(nil, 1), true)
 	f.Add([]byte("x"), false)
 	f.Fuzz(func(t *testing.T, v []byte, mend bool) {
 		terms := tpm(1)
@@ -86,10 +88,7 @@ func FuzzRefusals(f *testing.F) {
 			var r Refusals
 			whole := r.encode(nil, terms.id)
 			v = append(whole[:16:16], v[16:]...)
-			sum := Checksum(v[8:])
-			for i := range 4 {
-				v[4+i] = byte(sum >> (8 * i))
-			}
+			Seal(v, refusalsMagic)
 		}
 		s := new(Memory)
 		s.Set(refusalsKey(terms), v, 0)

@@ -229,7 +229,7 @@ func (r *Refusals) decode(v []byte, id uint64) bool {
 		return false
 	}
 	x.Alias = string(v[atName+32 : atName+32+size])
-	return x.By < NumLimitings && (x.At == 0 || x.Reason >= OverBudget && x.Reason <= OverTokens)
+	return x.By < NumLimitings && x.Reason <= OverTokens && (x.At == 0 || x.Reason >= OverBudget)
 }
 
 // Refusals fills r with the group's refusals: this worker's, and those that others

@@ -279,14 +279,25 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// parseAsk is ParseAsk with the Ask as a result.
-func parseAsk(body []byte) (a Ask, f *Fault) {
-	f = ParseAsk(body, &a)
-	return a, f
-}
+// parseAsk is ParseAsk with the Ask as a result, that of a fault being empty. Nothing
+// of what the Ask was before is in it.
+func parseAsk(body []byte) (Ask, *Fault) { return parsed(ParseAsk, body) }
 
 // parseEmbeddingAsk is the same for ParseEmbeddingAsk.
-func parseEmbeddingAsk(body []byte) (a Ask, f *Fault) {
-	f = ParseEmbeddingAsk(body, &a)
-	return a, f
+func parseEmbeddingAsk(body []byte) (Ask, *Fault) { return parsed(ParseEmbeddingAsk, body) }
+
+func parsed(parse func([]byte, *Ask) *Fault, body []byte) (Ask, *Fault) {
+	before := Ask{
+		Model: "before", Stream: true, UsageWanted: true, MaxOutput: 9, Capped: true, Choices: 9, User: "before", Inputs: 9, Base64: true,
+		Untidy: true, TextBytes: 9, size: 9, model: span{1, 9}, options: span{1, 9}, include: span{1, 9}, spare: true, commas: [maxSpareCommas]int{1, 2},
+	}
+	a := before
+	f := parse(body, &a)
+	if f != nil {
+		if a != before {
+			panic("a fault changed the Ask")
+		}
+		return Ask{}, f
+	}
+	return a, nil
 }

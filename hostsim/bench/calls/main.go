@@ -52,6 +52,9 @@ var (
 
 //export malloc
 func malloc(size uint32) unsafe.Pointer {
+	if size > uint32(len(room))-used {
+		panic("calls: a value that is larger than the benchmark's")
+	}
 	p := unsafe.Pointer(&room[used])
 	used += (size + 7) &^ 7
 	return p

@@ -59,10 +59,7 @@ var (
 
 // generate makes a key.
 func generate(t *testing.T, s *hostsim.Stream) string {
-	s.RequestHeaders(hostsim.Headers{
-		{":method", "POST"}, {":path", "/key/generate"}, {":authority", "x"}, {":scheme", "http"}, {"authorization", "Bearer " + master},
-	}, false)
-	s.RequestBody([]byte("{}"), true)
+	send(s, "/key/generate", master, "{}")
 	var made struct{ Key string }
 	if err := json.Unmarshal(s.Client().Body, &made); err != nil || made.Key == "" {
 		t.Fatalf("no key was made: %v: %s", err, s.Client().Body)
@@ -71,10 +68,14 @@ func generate(t *testing.T, s *hostsim.Stream) string {
 }
 
 func chat(s *hostsim.Stream, secret string) {
-	s.RequestHeaders(hostsim.Headers{
-		{":method", "POST"}, {":path", "/v1/chat/completions"}, {":authority", "x"}, {":scheme", "http"}, {"authorization", "Bearer " + secret},
-	}, false)
-	s.RequestBody([]byte(question), true)
+	send(s, "/v1/chat/completions", secret, question)
 	s.ResponseHeaders(hostsim.Headers{{":status", "200"}, {"content-type", "application/json"}}, false)
 	s.ResponseBody([]byte(`{"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`), true)
+}
+
+func send(s *hostsim.Stream, path, secret, body string) {
+	s.RequestHeaders(hostsim.Headers{
+		{":method", "POST"}, {":path", path}, {":authority", "x"}, {":scheme", "http"}, {"authorization", "Bearer " + secret},
+	}, false)
+	s.RequestBody([]byte(body), true)
 }

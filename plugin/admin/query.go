@@ -12,26 +12,30 @@ func (j *job) param(name string) string { return j.decoded(name, ' ') }
 
 // decoded is param where "+" stands for plus.
 func (j *job) decoded(name string, plus byte) string {
-	for query := j.query; query != ""; {
+	value := Parameter(j.query, name, plus)
+	if !utf8.ValidString(value) || !printable(value) || len(value) > maxText {
+		j.bad(name, name+" must be at most "+strconv.Itoa(maxText)+" bytes of UTF-8 without control characters")
+		return ""
+	}
+	return value
+}
+
+// Parameter returns the decoded value of a query's first parameter of that name, where
+// "+" stands for plus; "" if there is none. It may be a part of the query.
+func Parameter(query, name string, plus byte) string {
+	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if key != name {
-			continue
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return unescape(value, plus)
 		}
-		value = Unescape(value, plus)
-		if !utf8.ValidString(value) || !printable(value) || len(value) > maxText {
-			j.bad(name, name+" must be at most "+strconv.Itoa(maxText)+" bytes of UTF-8 without control characters")
-			return ""
-		}
-		return value
 	}
 	return ""
 }
 
-// Unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
+// unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
 // (net/url would bring fmt and reflect into the wasm.)
-func Unescape(s string, plus byte) string {
+func unescape(s string, plus byte) string {
 	if !strings.ContainsAny(s, "+%") {
 		return s
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"strconv"
 
+	"fairshare/plugin/admin"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/unit"
@@ -12,7 +13,7 @@ import (
 // has which share of it, and why somebody was refused last.
 func (x *Exchange) answerShares(now int64, query string) Decision {
 	w := x.gateway.worker
-	asked := parameter(query, "model")
+	asked := admin.Parameter(query, "model", ' ')
 	gr := x.gateway.group(asked)
 	if gr == nil {
 		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -144,12 +145,8 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
-			if strings.HasPrefix(name, "x-ratelimit-") {
-				for _, limit := range limitNames {
-					if name == limit {
-						a.foreign = append(a.foreign, limit)
-					}
-				}
+			if strings.HasPrefix(name, "x-ratelimit-") && slices.Contains(limitNames[:], name) {
+				a.foreign = append(a.foreign, name)
 			}
 		}
 	}

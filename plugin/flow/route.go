@@ -107,16 +107,3 @@ func plain(path string) bool {
 	}
 	return true
 }
-
-// parameter returns the decoded value of a query's parameter, empty if there
-// is none. (net/url would bring fmt and reflect into the wasm.)
-func parameter(query, name string) string {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return admin.Unescape(value, ' ')
-		}
-	}
-	return ""
-}

@@ -181,10 +181,8 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 	}
 	for i := range g.groups {
 		g.terms = append(g.terms, &g.groups[i].terms)
-		g.named = append(g.named, &g.groups[i])
-		for n := g.named; i > 0 && n[i].model.Name < n[i-1].model.Name; i-- {
-			n[i], n[i-1] = n[i-1], n[i]
-		}
+		at, _ := g.search(g.groups[i].model.Name)
+		g.named = slices.Insert(g.named, at, &g.groups[i])
 	}
 	return g
 }
@@ -192,19 +190,15 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 // group returns the model group of that name, nil if there is none. A map of strings
 // would allocate for each search.
 func (g *Gateway) group(name string) *group {
-	from, to := 0, len(g.named)
-	for from < to {
-		mid := (from + to) / 2
-		switch strings.Compare(g.named[mid].model.Name, name) {
-		case 0:
-			return g.named[mid]
-		case -1:
-			from = mid + 1
-		default:
-			to = mid
-		}
+	if at, ok := g.search(name); ok {
+		return g.named[at]
 	}
 	return nil
+}
+
+// search returns where in named the model group of that name is, or would be.
+func (g *Gateway) search(name string) (at int, ok bool) {
+	return slices.BinarySearchFunc(g.named, name, func(gr *group, name string) int { return strings.Compare(gr.model.Name, name) })
 }
 
 // Close tells that the configuration is gone: nothing more is asked of the gateway

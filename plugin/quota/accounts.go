@@ -21,11 +21,9 @@ type accounts struct {
 	failed    error
 	meterBuf  []byte
 	standings [MaxMeters]Standing
-	tallies   map[MeterID]*tally
-	recent    [4]*tally // some of them, which are found without the map
-	turn      int       // of recent
-	ending    ending    // under way
-	unsettled []ending  // to be tried again, see end
+	tallies   tallies
+	ending    ending   // under way
+	unsettled []ending // to be tried again, see end
 }
 
 // An account is a meter's balance as it was read.
@@ -262,52 +260,66 @@ const maxTallies = 1024
 // worker's next tick, five times a second: such a meter is only reported, and a
 // worker that dies loses a moment's news.
 func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
-	t := l.tally(m)
+	t := l.tallies.of(m)
 	switch {
-	case t == nil && len(l.tallies) >= maxTallies:
+	case t == nil && len(l.tallies.all) >= maxTallies:
 		l.WriteTallies(now)
-		clear(l.tallies) // a store that takes none must not fill the memory
-		l.recent = [4]*tally{}
+		l.tallies = tallies{} // a store that takes none must not fill the memory
 	case t != nil && t.at/1000 != now/1000:
 		// No period is shorter than a second, and a tally is of one period.
 		l.writeTally(now, t)
-		l.recent = [4]*tally{}
 		t = nil
 	}
 	if t == nil {
-		if l.tallies == nil {
-			l.tallies = make(map[MeterID]*tally)
-		}
 		t = &tally{meter: m, at: now}
-		l.tallies[m.ID] = t
+		l.tallies.put(t)
 	}
 	t.requests++
 	t.tokens = plus(t.tokens, int64(max(0, s.Total)))
 	t.spent = t.spent.Plus(s.Cost)
 }
 
-// tally is the meter's tally, nil if it has none.
-func (l *Ledger) tally(m *Meter) *tally {
-	for i := range l.recent {
-		if t := l.recent[i]; t != nil && t.meter == m {
+// tallies are what waits to be written. Those of the meters that were asked for last
+// are found without the map, until any of them ends.
+type tallies struct {
+	all    map[MeterID]*tally
+	recent [4]*tally
+}
+
+// of is the meter's tally, nil if it has none.
+func (a *tallies) of(m *Meter) *tally {
+	for i := range a.recent {
+		if t := a.recent[i]; t != nil && t.meter == m {
 			return t
 		}
 	}
-	t := l.tallies[m.ID]
+	t := a.all[m.ID]
 	if t != nil && t.meter == m {
-		l.recent[l.turn%len(l.recent)] = t
-		l.turn++
+		copy(a.recent[1:], a.recent[:])
+		a.recent[0] = t
 	}
 	return t
+}
+
+// put makes t its meter's tally, in the place of another.
+func (a *tallies) put(t *tally) {
+	if a.all == nil {
+		a.all = make(map[MeterID]*tally)
+	}
+	a.all[t.meter.ID], a.recent = t, [4]*tally{}
+}
+
+func (a *tallies) end(id MeterID) {
+	delete(a.all, id)
+	a.recent = [4]*tally{}
 }
 
 // WriteTallies writes what Tally collected. What can't be written now waits for
 // the next time.
 func (l *Ledger) WriteTallies(now int64) {
-	for id, t := range l.tallies {
+	for id, t := range l.tallies.all {
 		if l.writeTally(now, t) {
-			delete(l.tallies, id)
-			l.recent = [4]*tally{}
+			l.tallies.end(id)
 		}
 	}
 }
@@ -344,7 +356,7 @@ type Balance struct {
 
 // Balance reads a meter as it stands at now, what Tally collected included.
 func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
-	if len(l.tallies) > 0 {
+	if len(l.tallies.all) > 0 {
 		l.WriteTallies(now)
 	}
 	a := &l.one
@@ -372,8 +384,7 @@ func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 // Forget empties a meter, for a subject that is no more. Holds of requests in
 // flight are void then. A meter that nothing was counted on is not made.
 func (l *Ledger) Forget(now int64, m *Meter) error {
-	delete(l.tallies, m.ID)
-	l.recent = [4]*tally{}
+	l.tallies.end(m.ID)
 	for l.beginMeter(m); l.readMeter(now) && !l.one.fresh; l.swapMeter() {
 		l.one.balance = balance{}
 	}

@@ -53,13 +53,13 @@ func TestTalliesWaitForTheStore(t *testing.T) {
 	s.set = only("", Failed)
 	for i := range 3 * maxTallies {
 		count(t0+1000, NewMeter(ForUser, strconv.Itoa(i), ""))
-		if len(l.tallies) > maxTallies {
-			t.Fatalf("%d wait", len(l.tallies))
+		if len(l.tallies.all) > maxTallies {
+			t.Fatalf("%d wait", len(l.tallies.all))
 		}
 	}
 	s.set = nil
 	l.Tick(t0+1200, nil)
-	if n := len(l.tallies); n != 0 {
+	if n := len(l.tallies.all); n != 0 {
 		t.Fatalf("%d wait", n)
 	}
 	if got := balanceOf(t, other, t0+1200, NewMeter(ForUser, strconv.Itoa(3*maxTallies-1), "")); got.Spent != 2 {
@@ -74,7 +74,7 @@ func TestTalliesAreBounded(t *testing.T) {
 	for i := range maxTallies + 1 {
 		l.Tally(t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{Cost: 2})
 	}
-	if n := len(l.tallies); n != 1 {
+	if n := len(l.tallies.all); n != 1 {
 		t.Fatalf("%d wait", n)
 	}
 	if got := balanceOf(t, other, t0, NewMeter(ForUser, "0", "")); got.Spent != 2 {

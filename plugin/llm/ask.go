@@ -60,6 +60,10 @@ type Ask struct {
 	// number as tokenBytes. It is the ground of an estimate, never a charge.
 	TextBytes int64
 
+	// MediaTokens is what the providers' published rules make of pictures,
+	// sounds and files, beside TextBytes.
+	MediaTokens unit.Tokens
+
 	size    int                 // of the body that was read
 	model   span                // the value of model, with its quotes
 	options span                // the value of stream_options; empty if there is none

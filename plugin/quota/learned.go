@@ -67,6 +67,7 @@ func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool, inFl
 	if model.Ratio > 0 {
 		input = unit.Tokens((a.TextBytes*int64(model.Ratio) + 1<<15) >> 16)
 	}
+	input = input.Plus(a.MediaTokens)
 	l := model
 	if key.Samples >= trustSamples {
 		l = key

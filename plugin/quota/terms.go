@@ -62,9 +62,10 @@ const NoPool = 0xFF
 
 // An Ask is the size of a request as far as it can be known beforehand.
 type Ask struct {
-	TextBytes int64       // bytes of text that the model will read
-	MaxOutput unit.Tokens // most tokens that the answer may have, over all choices
-	Capped    bool        // whether the client gave MaxOutput
+	TextBytes   int64       // bytes of text that the model will read
+	MediaTokens unit.Tokens // of pictures, sounds and files beside it, by their providers' rules
+	MaxOutput   unit.Tokens // most tokens that the answer may have, over all choices
+	Capped      bool        // whether the client gave MaxOutput
 }
 
 // groupPrefix is ours alone: Istio gives all plugins of a proxy one namespace.

@@ -142,6 +142,7 @@ func (r *reading) fairshare(p *Policy, at place) {
 	p.SlidingWindow = at.in("window").choice(windows) != 0
 	r.unpricedModels(p, at.in("unpriced_models"))
 	r.shadow(p, at.in("enforce"))
+	r.streamOptions(at.in("stream_options"))
 	p.GraceMS = 10_000
 	if n, ok := at.in("grace_seconds").whole(0, 60, "a whole number of seconds, 0 to 60"); ok {
 		p.GraceMS = n * 1000

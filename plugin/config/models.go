@@ -125,6 +125,7 @@ func (r *reading) deployment(entry place) (Deployment, terms) {
 	}
 	r.credential(&d, params.in("api_key"), known.keyVar)
 	r.price(&d, params, info)
+	d.NoStreamOptions = r.noStreamOptions(d.Provider, info)
 
 	const (
 		tokens   = "a whole number of tokens a minute, 0 to 1e12"

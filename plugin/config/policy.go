@@ -253,6 +253,9 @@ type Deployment struct {
 	// Mock is the answer's text if IsMock; no upstream is called then.
 	Mock   string
 	IsMock bool
+	// NoStreamOptions tells that a stream's usage must not be asked for: the upstream
+	// refuses stream_options.
+	NoStreamOptions bool
 	// Weight is this deployment's part among its group's, 0 or more; a group has at
 	// least one above 0. Weights of different groups are in different units.
 	Weight int64

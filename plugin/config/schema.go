@@ -30,6 +30,7 @@ var Fields = []Field{
 	{"model_list[].model_info.rpm", "whole number", "no limit", "Requests a minute, if neither of the other places says."},
 	{"model_list[].model_info.access_groups", "list of texts", "none", "Names by which a key may be granted this model among others."},
 	{"model_list[].model_info.enforce", "true, false or object", "true", "Whether the model's limits refuse anybody, or only say whom they would refuse; both, or of `{rpm: …, tpm: …}` each."},
+	{"model_list[].model_info.stream_options", "true or false", "`fairshare_settings.stream_options`", "Whether this upstream is asked for a stream's usage."},
 	{"model_list[].{litellm_params,model_info}.base_model", "text", "litellm_params.model", "The name by which the built-in table of prices has the model."},
 	{"model_list[].{litellm_params,model_info}.{input,output}_cost_per_token", "number", "the table's", "US dollars for a token of input or output, 0 to 1; with both of these, nothing of the table's counts."},
 	{"model_list[].{litellm_params,model_info}.cache_{read,creation}_input_token_cost", "number", "the table's, then the input's", "US dollars for an input token read from or written to the provider's cache."},
@@ -102,6 +103,7 @@ var Fields = []Field{
 	{"fairshare_settings.max_body_bytes", "whole number", "8388608", "The largest request body accepted, 1024 to 1073741824 bytes; the proxy's own buffer must hold it."},
 	{"fairshare_settings.host", "auto, envoy, istio, kong or apisix", "auto", "The proxy that the plugin runs in."},
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
+	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
 	{"fairshare_settings.unpriced_models.{input,output}", "number", "", "That price, in US dollars per token, 0 to 1."},
 	{"fairshare_settings.enforce", "true, false or object", "true", "Whether limits refuse anybody, or only say whom they would refuse; all of them, or of `{max_budget: …, max_parallel_requests: …, rpm_limit: …, tpm_limit: …}` all of a kind."},
@@ -120,7 +122,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries enforce error_format grace_seconds host max_body_bytes pass_through_paths unpriced_models window"
+	fairshareSettings = "client_retries enforce error_format grace_seconds host max_body_bytes pass_through_paths stream_options unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

@@ -73,6 +73,9 @@ func (p *plugin) tick() {
 	}
 	clock = now()
 	p.gateway.Tick(clock)
+	if w := p.gateway.Warning(clock); w != "" {
+		tell(logWarn, w)
+	}
 	p.probe()
 }
 

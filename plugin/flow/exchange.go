@@ -373,17 +373,13 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 		x.release(now)
 		return Decision{Edits: x.edits}
 	}
-	strip := x.ask.Stream && !x.ask.UsageWanted
-	x.watched = !a.encoded
-	switch {
-	case a.encoded:
-	case a.stream:
-		x.watch.Reset(llm.SSE, strip)
+	strip := x.asksUsage()
+	// Whether it is a stream its bytes say; its type is not to be relied on.
+	if x.watched = !a.encoded; x.watched {
+		x.watch.Reset(llm.Either, strip)
 		if strip && a.length {
 			x.edits = append(x.edits, Edit{Op: Remove, Name: "content-length"})
 		}
-	default:
-		x.watch.Reset(llm.JSON, false)
 	}
 	return Decision{Edits: x.edits}
 }
@@ -401,7 +397,7 @@ func (x *Exchange) ResponseBody(now int64, chunk []byte, end bool) Decision {
 		}
 		// The books are settled before the answer's last byte leaves, so that
 		// the client's next request meets them.
-		if x.watch.Complete() {
+		if x.watch.Complete() && (x.watch.Lines() || !x.ask.Stream) {
 			x.settle(now, true)
 		}
 	}

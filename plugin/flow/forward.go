@@ -6,7 +6,7 @@ import "strconv"
 // credential, a stream's usage asked for, no compression that would hide the
 // usage, and nothing of the caller's secrets.
 func (x *Exchange) forward(body []byte) Decision {
-	usage := x.ask.Stream && !x.ask.UsageWanted
+	usage := x.asksUsage()
 	d := Decision{}
 	if usage || x.ask.Untidy || x.chosen.ProviderModel != x.ask.Model {
 		x.body = x.ask.Rewrite(x.body[:0], body, x.chosen.ProviderModel, usage)
@@ -22,6 +22,12 @@ func (x *Exchange) forward(body []byte) Decision {
 	x.direct(x.chosen, x.route)
 	d.Edits = x.edits
 	return d
+}
+
+// asksUsage reports whether a stream's usage is asked for although the client did not:
+// then it is taken out of the answer again.
+func (x *Exchange) asksUsage() bool {
+	return x.ask.Stream && !x.ask.UsageWanted && !x.chosen.NoStreamOptions
 }
 
 // direct edits the request's headers for an upstream.

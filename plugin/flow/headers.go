@@ -121,7 +121,6 @@ func (x *Exchange) dropInternal() {
 // An answerHead is what observing needs of an answer's headers.
 type answerHead struct {
 	status  int
-	stream  bool // server-sent events
 	encoded bool // compressed: can't be read
 	length  bool // the body's length is told
 	foreign []string
@@ -135,8 +134,6 @@ func readAnswer(pairs [][2]string) answerHead {
 		switch name {
 		case ":status":
 			a.status, _ = strconv.Atoi(value) // what is not a number is no success
-		case "content-type":
-			a.stream = len(value) >= 17 && equalFold(value[:17], "text/event-stream")
 		case "content-encoding":
 			a.encoded = value != "" && !equalFold(value, "identity")
 		case "content-length":

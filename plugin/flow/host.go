@@ -45,6 +45,7 @@ const (
 	SpentPicoUSD
 	EstimatedRequests
 	EstimatedTokens
+	UnbelievedUsage
 	AbortedRequests
 	ReleasedRequests
 	StoreFailures
@@ -78,6 +79,7 @@ var MetricNames = [NumMetrics][2]string{
 	SpentPicoUSD:        {"fairshare_spent_picousd", "money spent, in 10⁻¹² US dollars"},
 	EstimatedRequests:   {"fairshare_estimated_requests", "answers charged by estimate: cut off, unreadable or without usage"},
 	EstimatedTokens:     {"fairshare_estimated_tokens", "tokens that those were charged"},
+	UnbelievedUsage:     {"fairshare_unbelieved_usage", "answers whose upstream told more tokens than the request, the answer and any model's context explain"},
 	AbortedRequests:     {"fairshare_aborted_requests", "answers that broke off before their end, on either side"},
 	ReleasedRequests:    {"fairshare_released_requests", "admitted requests that used nothing: no answer, or an error"},
 	StoreFailures:       {"fairshare_store_failures", "reads or writes that the host's shared data refused"},

@@ -3,7 +3,6 @@ package flow
 import (
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
-	"fairshare/plugin/unit"
 )
 
 // spent is what usage that the upstream told costs.
@@ -21,17 +20,11 @@ func (x *Exchange) settle(now int64, whole bool) {
 	if !x.hold.Open() {
 		return
 	}
-	u, told := llm.Usage{}, false
-	if x.watched {
-		u, told = x.watch.Usage()
+	if x.empty() && (whole || x.watch.Failed()) {
+		x.release(now)
+		return
 	}
-	if !told {
-		u.Prompt, u.Completion = x.hold.Estimate()
-		if x.watched {
-			u.Completion = unit.Tokens((x.watch.OutputBytes() + 3) / 4)
-		}
-		u.Total = u.Prompt.Plus(u.Completion)
-	}
+	u, told := x.usage()
 	s := x.spent(&u)
 	// A cut or estimated answer says nothing about whole ones.
 	s.Learn, s.Estimated = whole && told, !told

@@ -37,6 +37,9 @@ type Worker struct {
 	verdict quota.Verdict
 	serial  uint64 // of the answers that this worker made itself
 
+	warning string // for the operator's log
+	warned  int64  // ms, when the last one was handed out
+
 	callers uint64 // how many were built
 
 	// newest are the last gateways that were made for each model group, by its name.

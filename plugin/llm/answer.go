@@ -12,11 +12,14 @@ const (
 	elsewhere    place = iota // nothing in it matters
 	outside                   // around the document
 	choicesPlace              // choices
+	dataPlace                 // data, of embeddings
 	partsPlace                // an array in what a message's content or calls are made of, at any depth
 
 	// In objects from here on the members' names are read.
 	documentPlace          // the answer, or the data of one event
 	groqPlace              // x_groq, where Groq's streams have their usage
+	holderPlace            // another object around a usage or the model's text
+	metaPlace              // meta, where Cohere has billed_units and tokens
 	usagePlace             // usage
 	promptDetailsPlace     // usage.prompt_tokens_details
 	completionDetailsPlace // usage.completion_tokens_details
@@ -37,16 +40,22 @@ const (
 	byReasoning        // reasoning, as reasoning_content
 	byReasoning2       // the same again, as reasoning
 	aName              // of a member
+	aCount             // a number written as a string
+	aFault             // what went wrong
 )
 
 // A role says what a value is to us, before its type is known.
 type role uint8
 
 const (
-	noRole role = iota
+	noRole      role = iota
+	strangeRole      // of a member that a usage event does not have
+	errorRole
 	documentRole
 	choicesRole
 	choiceRole
+	indexRole
+	dataRole
 	messageRole
 	textRole
 	contentRole
@@ -54,53 +63,43 @@ const (
 	reasoningRole
 	reasoning2Role
 	groqRole
+	holderRole
+	metaRole
 	usageRole
-	promptRole
-	completionRole
-	totalRole
+	timingsRole
 	promptDetailsRole
 	completionDetailsRole
-	cachedRole
-	cacheWriteRole
-	cacheCreationRole
-	promptAudioRole
-	reasoningTokensRole
-	completionAudioRole
-	readInputRole
-	creationInputRole
+
+	// From here on a role is that of a count, firstCountRole + count.
+	firstCountRole
 )
 
+// countRole is the role of a number that is c.
+func countRole(c count) role { return firstCountRole + role(c) }
+
 // roles says what a value of each type is in a role.
-var roles = [...]struct {
+var roles = [firstCountRole + role(counts)]struct {
 	object, array place
 	voice         voice // of a string
-	number        count
-	forgets       countSet // made not given by a value of any type
 }{
+	errorRole:             {voice: aFault},
 	documentRole:          {object: documentPlace},
 	choicesRole:           {array: choicesPlace},
 	choiceRole:            {object: choicePlace},
-	messageRole:           {object: messagePlace},
+	dataRole:              {array: dataPlace},
+	messageRole:           {object: messagePlace, voice: byModel, array: partsPlace},
 	textRole:              {voice: byModel},
 	contentRole:           {voice: byModel, object: partPlace, array: partsPlace},
 	partRole:              {object: partPlace, array: partsPlace},
 	reasoningRole:         {voice: byReasoning},
 	reasoning2Role:        {voice: byReasoning2},
 	groqRole:              {object: groqPlace},
+	holderRole:            {object: holderPlace},
+	metaRole:              {object: metaPlace},
 	usageRole:             {object: usagePlace},
-	promptRole:            {number: promptCount, forgets: 1 << promptCount},
-	completionRole:        {number: completionCount, forgets: 1 << completionCount},
-	totalRole:             {number: totalCount, forgets: 1 << totalCount},
-	promptDetailsRole:     {object: promptDetailsPlace, forgets: promptDetailCounts},
-	completionDetailsRole: {object: completionDetailsPlace, forgets: completionDetailCounts},
-	cachedRole:            {number: cachedCount, forgets: 1 << cachedCount},
-	cacheWriteRole:        {number: writeCount, forgets: 1 << writeCount},
-	cacheCreationRole:     {number: creationCount, forgets: 1 << creationCount},
-	promptAudioRole:       {number: promptAudioCount, forgets: 1 << promptAudioCount},
-	reasoningTokensRole:   {number: reasoningCount, forgets: 1 << reasoningCount},
-	completionAudioRole:   {number: completionAudioCount, forgets: 1 << completionAudioCount},
-	readInputRole:         {number: readInputCount, forgets: 1 << readInputCount},
-	creationInputRole:     {number: creationInputCount, forgets: 1 << creationInputCount},
+	timingsRole:           {object: usagePlace},
+	promptDetailsRole:     {object: promptDetailsPlace},
+	completionDetailsRole: {object: completionDetailsPlace},
 }
 
 // unnamed is the role of a value in p that has no name, or none that matters.
@@ -121,52 +120,39 @@ func (p place) unnamed() role {
 func (p place) role(name []byte) role {
 	switch p {
 	case documentPlace:
+		return documentMember(name)
+	case groqPlace:
 		switch {
-		case equal(name, "choices"):
-			return choicesRole
 		case equal(name, "usage"):
 			return usageRole
-		case equal(name, "x_groq"):
-			return groqRole
+		case equal(name, "error"):
+			return errorRole
 		}
-	case groqPlace:
-		if equal(name, "usage") {
+	case holderPlace:
+		return holderMember(name)
+	case metaPlace:
+		if equal(name, "billed_units") || equal(name, "tokens") {
 			return usageRole
 		}
 	case usagePlace:
-		switch {
-		case equal(name, "prompt_tokens"):
-			return promptRole
-		case equal(name, "completion_tokens"):
-			return completionRole
-		case equal(name, "total_tokens"):
-			return totalRole
-		case equal(name, "prompt_tokens_details"):
-			return promptDetailsRole
-		case equal(name, "completion_tokens_details"):
-			return completionDetailsRole
-		case equal(name, "cache_read_input_tokens"):
-			return readInputRole
-		case equal(name, "cache_creation_input_tokens"):
-			return creationInputRole
-		}
+		return usageMember(name)
 	case promptDetailsPlace:
 		switch {
 		case equal(name, "cached_tokens"):
-			return cachedRole
+			return countRole(cachedCount)
 		case equal(name, "cache_write_tokens"):
-			return cacheWriteRole
+			return countRole(writeCount)
 		case equal(name, "cache_creation_tokens"):
-			return cacheCreationRole
+			return countRole(creationCount)
 		case equal(name, "audio_tokens"):
-			return promptAudioRole
+			return countRole(promptAudioCount)
 		}
 	case completionDetailsPlace:
 		switch {
 		case equal(name, "reasoning_tokens"):
-			return reasoningTokensRole
+			return countRole(reasoningCount)
 		case equal(name, "audio_tokens"):
-			return completionAudioRole
+			return countRole(completionAudioCount)
 		}
 	case choicePlace:
 		switch {
@@ -174,12 +160,18 @@ func (p place) role(name []byte) role {
 			return messageRole
 		case equal(name, "text"):
 			return textRole // of the older text completions
+		case equal(name, "index"):
+			return indexRole
+		case equal(name, "usage"):
+			return usageRole // Moonshot's streams
+		case equal(name, "error"):
+			return errorRole
 		}
 	case messagePlace:
 		switch {
 		case equal(name, "content"):
 			return contentRole
-		case equal(name, "refusal"):
+		case equal(name, "refusal"), equal(name, "text"), equal(name, "partial_json"), equal(name, "thinking"):
 			return textRole
 		case equal(name, "reasoning_content"):
 			return reasoningRole
@@ -187,6 +179,8 @@ func (p place) role(name []byte) role {
 			return reasoning2Role
 		case equal(name, "tool_calls"), equal(name, "function_call"), equal(name, "audio"):
 			return partRole
+		case equal(name, "usage"):
+			return usageRole // Anthropic's message_start
 		}
 	case partPlace:
 		if equal(name, "text") || equal(name, "arguments") || equal(name, "name") || equal(name, "input") ||
@@ -195,6 +189,105 @@ func (p place) role(name []byte) role {
 		}
 	}
 	return p.unnamed()
+}
+
+// documentMember is the role of a member of the answer itself. Those without one that
+// a usage event may have are listed: OpenAI's, and what Cerebras (time_info), OpenRouter
+// (provider) and llama.cpp (timings) put beside.
+func documentMember(name []byte) role {
+	switch {
+	case equal(name, "choices"):
+		return choicesRole
+	case equal(name, "usage"):
+		return usageRole
+	case equal(name, "x_groq"):
+		return groqRole
+	case equal(name, "id"), equal(name, "object"), equal(name, "created"), equal(name, "model"),
+		equal(name, "system_fingerprint"), equal(name, "service_tier"), equal(name, "obfuscation"),
+		equal(name, "provider"), equal(name, "time_info"):
+		return noRole
+	case equal(name, "timings"):
+		return timingsRole
+	case equal(name, "error"):
+		return errorRole
+	}
+	return otherMember(name)
+}
+
+// otherMember is the role of a member that no usage event has, of the answers that
+// llama.cpp, Ollama, Anthropic, Cohere, Cloudflare, Google and OpenAI's newer API give in
+// their own dialects: some compatible servers mix them in.
+func otherMember(name []byte) role {
+	switch {
+	case equal(name, "message"), equal(name, "delta"):
+		return messageRole
+	case equal(name, "content"), equal(name, "output"):
+		return contentRole
+	case equal(name, "response"), equal(name, "result"):
+		return holderRole
+	case equal(name, "data"):
+		return dataRole
+	case equal(name, "meta"):
+		return metaRole
+	case equal(name, "usageMetadata"):
+		return timingsRole
+	case equal(name, "prompt_eval_count"), equal(name, "tokens_evaluated"):
+		return countRole(evaluatedCount)
+	case equal(name, "eval_count"), equal(name, "tokens_predicted"):
+		return countRole(predictedCount)
+	}
+	return strangeRole
+}
+
+func holderMember(name []byte) role {
+	switch {
+	case equal(name, "usage"):
+		return usageRole
+	case equal(name, "response"), equal(name, "output"), equal(name, "content"):
+		return contentRole
+	case equal(name, "error"):
+		return errorRole
+	}
+	return noRole
+}
+
+// usageMember is the role of a member of a usage.
+func usageMember(name []byte) role {
+	switch {
+	case equal(name, "prompt_tokens"), equal(name, "promptTokenCount"):
+		return countRole(promptCount)
+	case equal(name, "completion_tokens"), equal(name, "output_tokens"):
+		return countRole(completionCount)
+	case equal(name, "total_tokens"), equal(name, "totalTokenCount"):
+		return countRole(totalCount)
+	case equal(name, "prompt_tokens_details"), equal(name, "input_tokens_details"):
+		return promptDetailsRole
+	case equal(name, "completion_tokens_details"), equal(name, "output_tokens_details"):
+		return completionDetailsRole
+	case equal(name, "input_tokens"):
+		return countRole(inputCount)
+	case equal(name, "cache_read_input_tokens"):
+		return countRole(readInputCount)
+	case equal(name, "cache_creation_input_tokens"):
+		return countRole(creationInputCount)
+	case equal(name, "prompt_cache_hit_tokens"):
+		return countRole(hitCount) // DeepSeek
+	case equal(name, "prompt_cache_miss_tokens"):
+		return countRole(missCount)
+	case equal(name, "cached_tokens"), equal(name, "cachedContentTokenCount"), equal(name, "num_cached_tokens"):
+		return countRole(plainCachedCount) // Moonshot, Google, Mistral
+	case equal(name, "reasoning_tokens"), equal(name, "thoughtsTokenCount"):
+		return countRole(reasoningCount) // Perplexity, Google
+	case equal(name, "candidatesTokenCount"):
+		return countRole(completionCount)
+	case equal(name, "prompt_n"):
+		return countRole(freshCount) // llama.cpp's timings
+	case equal(name, "cache_n"):
+		return countRole(keptCount)
+	case equal(name, "predicted_n"):
+		return countRole(predictedCount)
+	}
+	return noRole
 }
 
 // A tokenState is where in a token of JSON the next byte stands.
@@ -217,11 +310,14 @@ const (
 // to the same state. It is ready after next.
 type answer struct {
 	// Of all documents so far:
-	top, side       Usage // the last usage of a document, and the last in x_groq
-	hasTop, hasSide bool
-	spoken          int64 // bytes of text, as UTF-8 free of escapes
+	told     usageDraft
+	choices  choiceCounts
+	spoken   int64 // bytes of text, as UTF-8 free of escapes
+	answered bool  // there was a choice or an embedding
+	failed   bool  // there was an error
 
 	// Of the present document:
+	many     bool // documents follow one another without more between
 	depth    int64
 	here     place // the innermost container
 	around   [knownDepth + 1]place
@@ -231,7 +327,13 @@ type answer struct {
 	listed   bool // choices is a list
 	some     bool // and not an empty one
 	used     bool // usage is an object
+	strange  bool // there is a member that a usage event does not have
+	inChoice bool // the usage being read is a choice's
+	index    int64
 	trailing bool // something followed the end of the document
+
+	draft  usageDraft // of its usages that are read
+	object usageDraft // of the usage at hand
 
 	voice voice // of the string being read
 	hex   uint8 // digits of \u still to come
@@ -243,8 +345,7 @@ type answer struct {
 	nameLen int8 // -1: too long
 
 	number number // the number being read
-	draft  usageDraft
-	inSide bool // the usage being read is x_groq's
+	spoilt bool   // the string being read is no number
 
 	// Bytes of byReasoning and byReasoning2 in this choice, and the larger of
 	// both: vLLM sends the same text under both names.
@@ -254,10 +355,21 @@ type answer struct {
 
 // next prepares for another document and keeps what the ones before it said.
 func (a *answer) next() {
+	a.finish()
 	a.depth = 0
 	a.enter(outside)
 	a.state = between
-	a.listed, a.some, a.used, a.trailing = false, false, false, false
+	a.listed, a.some, a.used, a.strange, a.trailing = false, false, false, false, false
+	a.inChoice, a.index = false, 0
+}
+
+// finish takes what the present document told.
+func (a *answer) finish() {
+	if a.draft.given|a.object.given != 0 {
+		a.draft.add(&a.object)
+		a.told.add(&a.draft)
+		a.draft, a.object = usageDraft{}, usageDraft{}
+	}
 }
 
 // enter makes p the innermost container.
@@ -268,16 +380,17 @@ func (a *answer) enter(p place) {
 }
 
 // usageOnly reports whether the document is the event that OpenAI ends a
-// stream with when asked for usage: a usage and an empty list of choices.
+// stream with when asked for usage: a usage and an empty list of choices, and
+// beside them only what says whose event it is.
 func (a *answer) usageOnly() bool {
-	return a.state == ended && a.used && a.listed && !a.some && !a.trailing
+	return a.state == ended && a.used && a.listed && !a.some && !a.strange && !a.trailing
 }
 
 func (a *answer) usage() (Usage, bool) {
-	if a.hasTop {
-		return a.top, true
-	}
-	return a.side, a.hasSide
+	d := a.told
+	d.add(&a.draft)
+	d.add(&a.object)
+	return d.usage(&a.choices)
 }
 
 // read takes the next bytes of the document.
@@ -315,10 +428,14 @@ func (a *answer) read(b []byte) {
 				a.number.add(c)
 				i++
 			default:
-				a.draft.set(roles[a.role].number, &a.number)
+				a.counted()
 				a.state = between
 			}
 		case ended:
+			if b[i] == '{' && a.many {
+				a.next()
+				continue
+			}
 			if !isSpace(b[i]) {
 				a.trailing = true
 			}
@@ -340,9 +457,11 @@ func (a *answer) structure(b []byte, i int) int {
 			a.keyNext = a.here.named()
 		case '{':
 			a.value()
+			a.says()
 			a.open(roles[a.role].object)
 		case '[':
 			a.value()
+			a.says()
 			a.open(roles[a.role].array)
 		case '}', ']':
 			a.close()
@@ -365,16 +484,27 @@ func (a *answer) structure(b []byte, i int) int {
 			} else {
 				a.value()
 				a.voice = roles[a.role].voice
+				if a.role >= firstCountRole {
+					a.voice, a.number, a.spoilt = aCount, number{}, end == i && whole
+				} else if a.voice != aFault {
+					a.says()
+				}
 				if !whole {
 					a.state = inString
 					return i
 				}
-				a.speak(int64(end - i))
+				if a.voice != nobody {
+					a.hear(b[i:end])
+				}
+				if a.voice == aCount {
+					a.counted()
+				}
 				i = end + 1
 			}
 		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 			a.value()
-			if roles[a.role].number != noCount {
+			a.says()
+			if a.role >= firstCountRole || a.role == indexRole {
 				a.number = number{}
 				a.number.add(c)
 				a.state = inNumber
@@ -385,6 +515,9 @@ func (a *answer) structure(b []byte, i int) int {
 			}
 		default:
 			a.value()
+			if c == 't' {
+				a.says()
+			}
 			for i < len(b) && b[i] >= 'a' && b[i] <= 'z' {
 				i++
 			}
@@ -395,19 +528,86 @@ func (a *answer) structure(b []byte, i int) int {
 
 // value notes that a value begins. It may be called again within one.
 func (a *answer) value() {
-	if s := roles[a.role].forgets; s != 0 {
-		a.draft.forget(s)
-	}
-	if a.here == choicesPlace {
+	switch {
+	case a.here == choicesPlace:
 		a.some = true
+	case a.role < promptDetailsRole:
+	case a.role == promptDetailsRole:
+		a.object.forget(promptDetailCounts)
+	case a.role == completionDetailsRole:
+		a.object.forget(completionDetailCounts)
+	case a.here == documentPlace:
+		a.draft.forget(1 << (a.role - firstCountRole))
+	default:
+		a.object.forget(1 << (a.role - firstCountRole))
+	}
+}
+
+// says notes that a value is not null, false or an empty string.
+func (a *answer) says() {
+	switch a.role {
+	case strangeRole:
+		a.strange = true
+	case errorRole:
+		a.failed, a.strange = true, true
+	case choiceRole:
+		a.answered = true
+	default:
+		if a.here == dataPlace {
+			a.answered = true
+		}
+		if a.here == documentPlace && a.role != noRole && a.role != choicesRole && a.role != usageRole && a.role != timingsRole && a.role != groqRole {
+			a.strange = true
+		}
+	}
+}
+
+// counted takes the number that was read.
+func (a *answer) counted() {
+	switch {
+	case a.role == indexRole:
+		v, _ := a.number.value()
+		a.index = v
+	case a.voice == aCount && a.spoilt:
+	case a.here == usagePlace && a.inChoice && a.role == countRole(completionCount):
+		a.choices.set(a.index, &a.number)
+	case a.here == documentPlace:
+		a.draft.set(count(a.role-firstCountRole), &a.number)
+	default:
+		a.object.set(count(a.role-firstCountRole), &a.number)
+	}
+	a.voice = nobody
+}
+
+// hear takes bytes of a string.
+func (a *answer) hear(b []byte) {
+	switch a.voice {
+	case aCount:
+		for _, c := range b {
+			if c >= '0' && c <= '9' || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-' {
+				a.number.add(c)
+			} else {
+				a.spoilt = true
+			}
+		}
+	case aFault:
+		if len(b) > 0 {
+			a.failed, a.strange = true, true
+		}
+	default:
+		a.speak(int64(len(b)))
 	}
 }
 
 func (a *answer) open(next place) {
 	switch next {
 	case usagePlace:
-		a.inSide, a.draft = a.here == groqPlace, usageDraft{}
-		a.used = a.used || !a.inSide
+		// Of members with one name the last counts, of names and places the largest.
+		if a.here == documentPlace && a.used && a.role == usageRole {
+			a.draft = usageDraft{}
+		}
+		a.inChoice, a.object = a.here == choicePlace, usageDraft{}
+		a.used = a.used || a.here == documentPlace && a.role == usageRole
 	case choicesPlace:
 		a.listed = true
 	case choicePlace:
@@ -429,11 +629,8 @@ func (a *answer) close() {
 		return
 	}
 	if a.here == usagePlace {
-		if u, ok := a.draft.usage(); ok && a.inSide {
-			a.side, a.hasSide = u, true
-		} else if ok {
-			a.top, a.hasTop = u, true
-		}
+		a.draft.add(&a.object)
+		a.object = usageDraft{}
 	}
 	a.depth--
 	if a.depth <= knownDepth {
@@ -451,8 +648,8 @@ func (a *answer) text(b []byte, i int) int {
 		end := either(b, i, quotes, backslashes)
 		if a.voice == aName {
 			a.spell(b[i:end])
-		} else {
-			a.speak(int64(end - i))
+		} else if a.voice != nobody {
+			a.hear(b[i:end])
 		}
 		if end == len(b) {
 			return end
@@ -460,6 +657,9 @@ func (a *answer) text(b []byte, i int) int {
 		i = end + 1
 		if b[end] == '"' {
 			a.state = between
+			if a.voice == aCount {
+				a.counted()
+			}
 			if a.voice == aName {
 				a.role = a.here.role(a.name[:max(a.nameLen, 0)])
 			}
@@ -477,6 +677,10 @@ func (a *answer) text(b []byte, i int) int {
 // escape takes the UTF-16 unit of an escape in a string.
 func (a *answer) escape(u uint16) {
 	switch {
+	case a.voice == aCount:
+		a.spoilt = true
+	case a.voice == aFault:
+		a.failed, a.strange = true, true
 	case a.voice != aName:
 		a.speak(runeSize(u))
 	case u < 0x80:

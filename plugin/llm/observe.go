@@ -7,6 +7,7 @@ const (
 	Opaque Kind = iota // nothing is read from it
 	JSON               // one document
 	SSE                // server-sent events, text/event-stream
+	Either             // JSON or SSE, as the first bytes say
 )
 
 // maxHeld is the largest event, in bytes up to the end of its blank line, that
@@ -34,6 +35,7 @@ const maxHeld = 16 << 10
 // used again after Reset, and then allocates nothing any more.
 type Observer struct {
 	kind   Kind
+	unsure bool // the first byte that tells JSON from SSE is to come
 	strip  bool
 	answer answer
 	events int64
@@ -91,7 +93,11 @@ const (
 func (o *Observer) Reset(kind Kind, strip bool) {
 	held, out := o.held[:0], o.out[:0]
 	*o = Observer{}
+	if kind == Either {
+		kind, o.unsure = SSE, true
+	}
 	o.kind, o.strip, o.held, o.out = kind, strip && kind == SSE, held, out
+	o.answer.many = kind == JSON
 	o.answer.next()
 }
 
@@ -101,6 +107,15 @@ func (o *Observer) Reset(kind Kind, strip bool) {
 // the answer ends with chunk; nothing is held back then. An event is never held
 // back beyond its own end.
 func (o *Observer) Chunk(chunk []byte, end bool) (out []byte, changed bool) {
+	if o.unsure && o.sniff(chunk) {
+		o.answer.read(chunk)
+		if len(o.held) == 0 {
+			return chunk, false
+		}
+		o.out = append(append(o.out[:0], o.held...), chunk...)
+		o.held = o.held[:0]
+		return o.out, true
+	}
 	switch o.kind {
 	case JSON:
 		o.answer.read(chunk)
@@ -133,8 +148,37 @@ func (o *Observer) Chunk(chunk []byte, end bool) (out []byte, changed bool) {
 	return o.out, true
 }
 
-// Usage returns the last usage that the answer told, and whether it told any.
-// Null is no usage, nor is an object without one of the three main numbers.
+// sniff looks for the first byte that is neither blank nor of a byte order mark, and
+// reports whether it begins a JSON document: an object or a list, which no line of a
+// stream of events begins with. Upstreams name the one as the other, or neither.
+func (o *Observer) sniff(chunk []byte) (json bool) {
+	for _, c := range chunk {
+		switch c {
+		case ' ', '\t', '\r', '\n', byteOrder[0], byteOrder[1], byteOrder[2]:
+			continue
+		}
+		o.unsure = false
+		if c != '{' && c != '[' {
+			return false
+		}
+		o.kind, o.strip, o.answer.many = JSON, false, true
+		o.answer.next()
+		return true
+	}
+	return false
+}
+
+// Answered reports whether the answer has a choice, an embedding or text.
+func (o *Observer) Answered() bool { return o.answer.answered || o.answer.spoken > 0 }
+
+// Failed reports whether the answer tells of an error.
+func (o *Observer) Failed() bool { return o.answer.failed }
+
+// Lines reports whether the answer is read as a stream of events.
+func (o *Observer) Lines() bool { return o.kind == SSE }
+
+// Usage returns what the answer told, for each count the largest, and whether it told
+// any. Null is no usage, nor is an object without one of the main numbers.
 func (o *Observer) Usage() (Usage, bool) { return o.answer.usage() }
 
 // Complete reports whether the answer has told all it has to tell: the JSON

@@ -29,6 +29,9 @@ func pattern(path string) string {
 			out += "." + member
 		}
 	}
+	if strings.HasPrefix(out, "fairshare_settings.stream_options.") {
+		out = "fairshare_settings.stream_options.*"
+	}
 	if i := strings.Index(out, "_above_"); i >= 0 {
 		out = out[:strings.LastIndexByte(out, '.')] + ".*_above_*k_tokens"
 	}

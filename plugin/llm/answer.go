@@ -346,6 +346,7 @@ type answer struct {
 
 	number number // the number being read
 	spoilt bool   // the string being read is no number
+	digits bool   // it has one
 
 	// Bytes of byReasoning and byReasoning2 in this choice, and the larger of
 	// both: vLLM sends the same text under both names.
@@ -485,7 +486,7 @@ func (a *answer) structure(b []byte, i int) int {
 				a.value()
 				a.voice = roles[a.role].voice
 				if a.role >= firstCountRole {
-					a.voice, a.number, a.spoilt = aCount, number{}, end == i && whole
+					a.voice, a.number, a.spoilt, a.digits = aCount, number{}, false, false
 				} else if a.voice != aFault {
 					a.says()
 				}
@@ -568,7 +569,7 @@ func (a *answer) counted() {
 	case a.role == indexRole:
 		v, _ := a.number.value()
 		a.index = v
-	case a.voice == aCount && a.spoilt:
+	case a.voice == aCount && (a.spoilt || !a.digits):
 	case a.here == usagePlace && a.inChoice && a.role == countRole(completionCount):
 		a.choices.set(a.index, &a.number)
 	case a.here == documentPlace:
@@ -586,6 +587,7 @@ func (a *answer) hear(b []byte) {
 		for _, c := range b {
 			if c >= '0' && c <= '9' || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-' {
 				a.number.add(c)
+				a.digits = a.digits || c >= '0' && c <= '9'
 			} else {
 				a.spoilt = true
 			}

@@ -85,7 +85,7 @@ func TestObserveJSON(t *testing.T) {
 		{body: ` { "us\u0061ge" : { "total_tokens" : 3e1 , "prompt_tokens":10.0,"completion_tokens":20 } } ` + "\n", usage: MockUsage, found: true, complete: true},
 		// Other numbers that a body may hold.
 		{body: `{"usage":{"prompt_tokens":10,"completion_tokens":20}}`, usage: MockUsage, found: true, complete: true},
-		{body: `{"usage":{"prompt_tokens":-5,"completion_tokens":-1.5}}`, found: true, complete: true},
+		{body: `{"usage":{"prompt_tokens":-5,"completion_tokens":-1.5}}`, complete: true},
 		{body: `{"usage":{"prompt_tokens":1e300,"completion_tokens":1e300}}`, usage: Usage{Prompt: 1<<63 - 1, Completion: 1<<63 - 1, Total: 1<<63 - 1}, found: true, complete: true},
 		{body: `{"usage":{"total_tokens":5}}`, usage: Usage{Total: 5}, found: true, complete: true},
 		{
@@ -95,7 +95,9 @@ func TestObserveJSON(t *testing.T) {
 		// No usage at all.
 		{body: `{"usage":null}`, complete: true},
 		{body: `{"usage":{}}`, complete: true},
-		{body: `{"usage":{"total_tokens":"30","prompt_tokens":null,"completion_tokens":[1]}}`, complete: true},
+		{body: `{"usage":{"total_tokens":"30 tokens","prompt_tokens":null,"completion_tokens":[1]}}`, complete: true},
+		{body: `{"usage":{"total_tokens":"","prompt_tokens":"1\u0032","completion_tokens":{"x":1}}}`, complete: true},
+		{body: `{"usage":{"total_tokens":"30","prompt_tokens":"10.0","completion_tokens":2e1}}`, usage: MockUsage, found: true, complete: true},
 		{body: `{"usage":[{"total_tokens":30}]}`, complete: true},
 		{body: `[{"usage":{"total_tokens":30}}]`, complete: true},
 		{body: `{"Usage":{"total_tokens":30},"usage ":{"total_tokens":30},"usage\u00e9":{"total_tokens":30}}`, complete: true},
@@ -108,9 +110,9 @@ func TestObserveJSON(t *testing.T) {
 		{body: `{"usage":{"total_tokens":1},"usage":null}`, usage: Usage{Total: 1}, found: true, complete: true},
 		{body: `{"usage":{"total_tokens":1,"prompt_tokens":2,"total_tokens":null}}`, usage: Usage{Prompt: 2, Total: 2}, found: true, complete: true},
 		// Not the answer's own.
-		{body: `{"choices":[{"usage":{"total_tokens":9},"message":{"content":"\"usage\":{\"total_tokens\":9}","usage":{"total_tokens":9}}}],"x":{"usage":{"total_tokens":9}}}`, complete: true, output: 26},
+		{body: `{"choices":[{"usages":{"total_tokens":9},"message":{"content":"\"usage\":{\"total_tokens\":9}","usage_":{"total_tokens":9}}}],"x":{"usage":{"total_tokens":9}}}`, complete: true, output: 26},
 		{body: `{"x_groq":{"usage":{"total_tokens":9}}}`, usage: Usage{Total: 9}, found: true, complete: true},
-		{body: `{"usage":{"total_tokens":8},"x_groq":{"usage":{"total_tokens":9}}}`, usage: Usage{Total: 8}, found: true, complete: true},
+		{body: `{"usage":{"total_tokens":8},"x_groq":{"usage":{"total_tokens":9}}}`, usage: Usage{Total: 9}, found: true, complete: true},
 		// Cut short: what was told stands.
 		{body: `{"usage":{"total_tokens":9},"choices":[`, usage: Usage{Total: 9}, found: true},
 		{body: `{"usage":{"total_tokens":9`},
@@ -127,7 +129,7 @@ func TestObserveJSON(t *testing.T) {
 		// Deep and broken bodies.
 		{body: `{"x":` + strings.Repeat(`[{"usage":`, 40) + `{"total_tokens":1}` + strings.Repeat(`}]`, 40) + `,"usage":{"total_tokens":2}}`, usage: Usage{Total: 2}, found: true, complete: true},
 		{body: `]}{"usage":{"total_tokens":2]}`, usage: Usage{Total: 2}, found: true, complete: true},
-		{body: `{"usage":{"total_tokens":2}}}}]]{"usage":{"total_tokens":3}}`, usage: Usage{Total: 2}, found: true, complete: true},
+		{body: `{"usage":{"total_tokens":2}}}}]]{"usage":{"total_tokens":3}}`, usage: Usage{Total: 3}, found: true, complete: true},
 		{body: `{"\u12zz\`},
 	} {
 		for _, strip := range []bool{false, true} {
@@ -237,7 +239,7 @@ func TestObserveHoldsNoLonger(t *testing.T) {
 // Memory does not grow with what an upstream sends.
 func TestObserveHoldsNoMore(t *testing.T) {
 	usage := func(pad int) string {
-		return `data: {"choices":[],"usage":{"total_tokens":5},"pad":"` + strings.Repeat("x", pad) + "\"}\n\n"
+		return `data: {"choices":[],"usage":{"total_tokens":5},"id":"` + strings.Repeat("x", pad) + "\"}\n\n"
 	}
 	var o Observer
 	room := maxHeld - len(usage(0))

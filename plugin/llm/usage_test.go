@@ -51,7 +51,7 @@ func TestObserveUsageParts(t *testing.T) {
 			Usage{Prompt: 50, Completion: 9, Total: 59},
 		},
 		{
-			"names elsewhere", `"prompt_tokens":50,"cached_tokens":1,"cache_write_tokens":2,"audio_tokens":3,"reasoning_tokens":4,"prompt_tokens_details":{"cache_creation_input_tokens":5,"reasoning_tokens":6},"cache_creation_input_tokens2":9`,
+			"names elsewhere", `"prompt_tokens":50,"cache_write_tokens":2,"audio_tokens":3,"prompt_tokens_details":{"cache_creation_input_tokens":5,"reasoning_tokens":6},"cache_creation_input_tokens2":9`,
 			Usage{Prompt: 50, Total: 50},
 		},
 		{
@@ -60,7 +60,7 @@ func TestObserveUsageParts(t *testing.T) {
 		},
 		{
 			"one part is more than all", `"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":11,"cache_write_tokens":1},"completion_tokens_details":{"reasoning_tokens":6}`,
-			Usage{Prompt: 10, Completion: 5, Total: 15, Cached: 10, Reasoning: 5},
+			Usage{Prompt: 10, Completion: 11, Total: 21, Cached: 10, Reasoning: 6},
 		},
 		{
 			"less than none", `"prompt_tokens":-10,"completion_tokens":5,"cache_creation_input_tokens":-3,"cache_read_input_tokens":-1e99`,
@@ -75,12 +75,36 @@ func TestObserveUsageParts(t *testing.T) {
 			Usage{Prompt: 32, Completion: 103, Total: 135, Reasoning: 94},
 		},
 		{
-			"a larger total that is not by reasoning", `"prompt_tokens":32,"completion_tokens":9,"total_tokens":136,"completion_tokens_details":{"reasoning_tokens":94}`,
-			Usage{Prompt: 32, Completion: 9, Total: 136, Reasoning: 9},
+			"a total that says more than the reasoning", `"prompt_tokens":32,"completion_tokens":9,"total_tokens":136,"completion_tokens_details":{"reasoning_tokens":94}`,
+			Usage{Prompt: 32, Completion: 104, Total: 136, Reasoning: 94},
 		},
 		{
 			"reasoning without a total", `"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":94}`,
-			Usage{Completion: 9, Total: 9, Reasoning: 9},
+			Usage{Completion: 103, Total: 103, Reasoning: 94},
+		},
+		{
+			"DeepSeek", `"prompt_tokens":1200,"completion_tokens":9,"total_tokens":1209,"prompt_cache_hit_tokens":900,"prompt_cache_miss_tokens":300`,
+			Usage{Prompt: 1200, Completion: 9, Total: 1209, Cached: 900},
+		},
+		{
+			"Moonshot", `"prompt_tokens":1200,"completion_tokens":9,"total_tokens":1209,"cached_tokens":900`,
+			Usage{Prompt: 1200, Completion: 9, Total: 1209, Cached: 900},
+		},
+		{
+			"OpenAI's newer names", `"input_tokens":50,"output_tokens":20,"total_tokens":70,"input_tokens_details":{"cached_tokens":10},"output_tokens_details":{"reasoning_tokens":5}`,
+			Usage{Prompt: 50, Completion: 20, Total: 70, Cached: 10, Reasoning: 5},
+		},
+		{
+			"Anthropic's, without what a cache read or wrote", `"input_tokens":50,"output_tokens":20,"cache_read_input_tokens":30,"cache_creation_input_tokens":7`,
+			Usage{Prompt: 87, Completion: 20, Total: 107, Cached: 30, CacheWrite: 7},
+		},
+		{
+			"Google's thoughts are in the total alone", `"prompt_tokens":20,"completion_tokens":100,"total_tokens":1920`,
+			Usage{Prompt: 20, Completion: 1900, Total: 1920},
+		},
+		{
+			"Perplexity's reasoning beside the completion", `"prompt_tokens":33,"completion_tokens":7163,"total_tokens":7196,"reasoning_tokens":74311`,
+			Usage{Prompt: 33, Completion: 81474, Total: 81507, Reasoning: 74311},
 		},
 	} {
 		want := seen{usage: c.want, found: true, complete: true, passed: `{"usage":{` + c.usage + `}}`}

@@ -100,7 +100,7 @@ const everything = `{
 			"max_parallel_requests": 3, "allowed_models": ["n", "beta-models"], "enforce": false}, {"user_id": "v"}]}],
 	"customers": [{"user_id": "c", "alias": "C", "blocked": false, "budget_id": "guests", "max_budget": null, "budget_duration": "1d", "tpm_limit": 1,
 		"rpm_limit": 2, "max_parallel_requests": 3, "models": [], "enforce": true, "metadata": {"priority": "prod"}}],
-	"fairshare_settings": {"error_format": "litellm", "max_body_bytes": 1048576, "host": "envoy", "pass_through_paths": ["/v1/files/*"],
+	"fairshare_settings": {"stream_options": {"openai": true}, "error_format": "litellm", "max_body_bytes": 1048576, "host": "envoy", "pass_through_paths": ["/v1/files/*"],
 		"client_retries": true, "enforce": {"max_budget": false, "rpm_limit": true}, "grace_seconds": 2, "window": "sliding", "unpriced_models": {"input": 1e-6, "output": 2e-6}},
 	"guardrails": [], "include": ["x"]}`
 

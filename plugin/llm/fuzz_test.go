@@ -284,7 +284,10 @@ func FuzzObserveCuts(f *testing.F) {
 		}
 		if kind == SSE {
 			want, ok := oracleStream(body, strip)
-			if ok && whole != want {
+			// Dialects that the oracle does not read may tell more.
+			if ok && (whole.usage.Prompt < want.usage.Prompt || whole.usage.Completion < want.usage.Completion ||
+				whole.usage.Total < want.usage.Total || want.found && !whole.found || whole.output < want.output ||
+				whole.events != want.events || whole.complete != want.complete) {
 				t.Fatalf("%q, strip %v:\n %+v\noracle:\n %+v", body, strip, whole, want)
 			}
 		}
@@ -314,8 +317,8 @@ func FuzzObserveJSON(f *testing.F) {
 		got := observe(&o, JSON, false, body, false)
 		first := strings.TrimLeft(body, " \t\r\n")
 		usage, found := want.usage()
-		if got.usage != usage || got.found != found || got.output != want.output ||
-			got.complete != (first[0] == '{' || first[0] == '[') {
+		if got.usage.Prompt < usage.Prompt || got.usage.Completion < usage.Completion || got.usage.Total < usage.Total ||
+			found && !got.found || got.output < want.output || got.complete != (first[0] == '{' || first[0] == '[') {
 			t.Fatalf("%s\n %+v\noracle:\n %+v %v %+v", body, got, usage, found, want)
 		}
 	})
@@ -416,9 +419,13 @@ func (o *oracle) settle(at string, numbers map[string]json.Number) {
 	}
 	var u Usage
 	var p, c, total, cached bool
-	u.Prompt, p = number("prompt_tokens")
-	u.Completion, c = number("completion_tokens")
-	u.Total, total = number("total_tokens")
+	told := func(name string) (unit.Tokens, bool) {
+		n, ok := number(name)
+		return n, ok && !strings.HasPrefix(string(numbers[at+"/"+name]), "-")
+	}
+	u.Prompt, p = told("prompt_tokens")
+	u.Completion, c = told("completion_tokens")
+	u.Total, total = told("total_tokens")
 	if !p && !c && !total {
 		return
 	}

@@ -494,11 +494,14 @@ func (a *answer) structure(b []byte, i int) int {
 					a.state = inString
 					return i
 				}
-				if a.voice != nobody {
-					a.hear(b[i:end])
-				}
-				if a.voice == aCount {
-					a.counted()
+				switch {
+				case a.voice == nobody:
+				case a.voice == byModel:
+					a.spoken += int64(end - i)
+				default:
+					if a.hear(b[i:end]); a.voice == aCount {
+						a.counted()
+					}
 				}
 				i = end + 1
 			}
@@ -546,6 +549,15 @@ func (a *answer) value() {
 
 // says notes that a value is not null, false or an empty string.
 func (a *answer) says() {
+	if a.role != noRole || a.here == dataPlace {
+		a.matters()
+	}
+}
+
+// matters takes what a value that says something means in its role.
+//
+//go:noinline
+func (a *answer) matters() {
 	switch a.role {
 	case strangeRole:
 		a.strange = true

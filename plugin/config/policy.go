@@ -83,9 +83,13 @@ type Policy struct {
 	OpenMetrics bool
 
 	ErrorFormat ErrorFormat
-	// MaxBodyBytes is the largest request body accepted, 1 KiB to 1 GiB.
+	// MaxBodyBytes is the largest request body accepted, 1 KiB to MaxBody.
 	MaxBodyBytes int
-	Host         HostKind
+	// MaxBodies, MaxBodiesPerKey and MaxBodyMemory (bytes) bound the bodies that a
+	// worker waits for at a time.
+	MaxBodies, MaxBodiesPerKey int
+	MaxBodyMemory              int64
+	Host                       HostKind
 	// PassThroughPaths are paths let through unlimited although they are neither
 	// LLM nor management routes; see PassesThrough.
 	PassThroughPaths []string
@@ -298,3 +302,8 @@ func (p Priority) Fraction(m *Model) float64 {
 	}
 	return min(f, 1)
 }
+
+// MaxBody is the most bytes that a configuration may allow a request's body: a VM
+// holds one as it came and one as it goes upstream, in a heap that grows by doubling
+// and may have 1 GiB in Envoy.
+const MaxBody = 64 << 20

@@ -173,11 +173,11 @@ func (x *Exchange) fail(f failure) Decision {
 	return x.refuse(e.status, llm.ErrorBody{Message: e.message, Type: "internal_server_error", Code: e.status}, e.metric)
 }
 
-func (x *Exchange) tooLarge() Decision {
-	return x.refuse(413, llm.ErrorBody{
-		Message: "Request body too large: this gateway takes " + strconv.Itoa(x.gateway.policy.MaxBodyBytes) + " bytes",
+func (x *Exchange) tooLarge(now int64) Decision {
+	return x.refuseBody(now, 413, llm.ErrorBody{
+		Message: "Request body too large: this gateway takes " + strconv.Itoa(x.maxBody()) + " bytes",
 		Type:    "invalid_request_error", Code: 413,
-	}, BadRequests)
+	})
 }
 
 // answer answers with JSON.

@@ -149,7 +149,7 @@ func FuzzManagement(f *testing.F) {
 		x := g.Open()
 		d := x.RequestHeaders(now, pairs, body == "")
 		if d.Pause {
-			x.BodyGrows(len(body) / 2)
+			x.BodyGrows(now, len(body)/2)
 			d = x.RequestBody(now, []byte(body))
 		}
 		if d.Pause {

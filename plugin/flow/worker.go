@@ -35,6 +35,7 @@ type Worker struct {
 	// verdict is that of the admission under way: a value that is passed on by its
 	// address TinyGo would put on the heap each time.
 	verdict quota.Verdict
+	bodies  bodies
 	serial  uint64 // of the answers that this worker made itself
 
 	warning string // for the operator's log

@@ -723,6 +723,9 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 		return
 	}
 	charge, debt := int64(s.Total), int64(0)
+	if void && h.minute >= r.at(atMinute)-1 {
+		charge = max(0, charge-int64(h.tokens)) // a leader charged what was held
+	}
 	switch h.minute {
 	case r.at(atMinute):
 		debt = over(r.at(atUsed)+r.at(atHeld), charge, t)

@@ -421,14 +421,31 @@ func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	present := b.at(now / minuteMS)
 	p := b.at(at / minuteMS)
 	switch {
+	case p == nil && present == nil: // see Ledger.reclaim
 	case p == nil:
 		present.debt = plus(present.debt, max(0, total-int64(h.wants(m)))) // what was held is paid for
-	case p == present || !m.TPM.Limited:
+	case p == present || present == nil || !m.TPM.Limited:
 		p.used = plus(p.used, total)
 	default:
 		paid := min(total, max(0, m.TPM.Max-p.tokens()))
 		p.used = plus(p.used, paid)
 		present.debt = plus(present.debt, total-paid)
+	}
+}
+
+// held is what a hold takes of the meter, as a cost.
+func (h *Hold) held(m *Meter) *Spent { return &Spent{Total: h.wants(m), Cost: h.cost} }
+
+// refund takes a charge of what was held back: a worker that was only slow tells after
+// all what its answer cost.
+func (b *balance) refund(h *Hold, m *Meter) {
+	n, cost := int64(h.wants(m)), int64(h.cost)
+	b.tokens, b.spent = max(0, b.tokens-n), max(0, b.spent-cost)
+	if p := b.paying(h.at); p != nil {
+		p.spent = max(0, p.spent-cost)
+	}
+	if p := b.at(h.at / minuteMS); p != nil && !h.skips(m).Has(Tokens) {
+		p.used = max(0, p.used-n)
 	}
 }
 

@@ -29,8 +29,10 @@ type Policy struct {
 	// litellm_settings.priority_reservation has members.
 	Priorities []Priority
 	// DefaultPriority is the fraction (0..1) of a model for the one pool of callers
-	// without a priority or with an undeclared one. Only ByPriority uses it.
-	DefaultPriority float64
+	// without a priority or with an undeclared one, if the operator gave it, which
+	// HasDefaultPriority reports. Only ByPriority uses it; see DefaultFraction.
+	DefaultPriority    float64
+	HasDefaultPriority bool
 	// SaturationThreshold is the fraction (0..1) of a model's capacity in use below
 	// which anyone may take idle capacity at once. HasSaturationThreshold reports
 	// that the operator set it, and is not merely seeing LiteLLM's default.
@@ -147,6 +149,28 @@ func (p *Policy) Fractions(m *Model) []float64 {
 	}
 	return fractions
 }
+
+// DefaultFraction is the part of m's capacity, 0..1, that is reserved for callers
+// without a declared priority: what the operator said, or else LiteLLM's default of a
+// quarter, but no more than the declared priorities leave. Nobody wrote that default,
+// so it takes nothing of what somebody did write.
+func (p *Policy) DefaultFraction(m *Model) float64 {
+	if p.HasDefaultPriority {
+		return p.DefaultPriority
+	}
+	over := 1.0
+	for _, f := range p.Fractions(m) {
+		over -= f
+	}
+	const rounding = 1e-9 // of sums such as 0.7 + 0.2 + 0.1
+	if over < rounding {
+		return 0
+	}
+	return min(over, defaultPriority)
+}
+
+// defaultPriority is LiteLLM's (types/utils.py, PriorityReservationSettings).
+const defaultPriority = 0.25
 
 // A Limiter is the rule by which a model's capacity is shared.
 type Limiter uint8

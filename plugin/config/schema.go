@@ -41,7 +41,7 @@ var Fields = []Field{
 	{"litellm_settings.priority_reservation.*", "fraction or object", "none", "What a priority reserves of each model, 0 to 1."},
 	{"litellm_settings.priority_reservation.*.type", "percent, rpm or tpm", "percent", "The unit of `value`: a fraction, requests a minute or tokens a minute."},
 	{"litellm_settings.priority_reservation.*.value", "number", "1", "How much the priority reserves, in units of `type`."},
-	{"litellm_settings.priority_reservation_settings.default_priority", "fraction", "0.25", "What callers without a priority share (`dynamic_rate_limiter_v3`)."},
+	{"litellm_settings.priority_reservation_settings.default_priority", "fraction", "0.25, at most what is over", "What callers without a priority share (`dynamic_rate_limiter_v3`); where it is 0 they take what the others leave."},
 	{"litellm_settings.priority_reservation_settings.saturation_threshold", "fraction", "none", "How much of a model must be in use before reservations hold; below it anyone takes idle capacity at once, so that what is reserved may be gone when it is asked for."},
 	{"litellm_settings.priority_reservation_settings.saturation_check_cache_ttl", "whole number", "60", "For how many seconds a measured saturation may be used again."},
 	{"litellm_settings.max_budget", "number", "no limit", "US dollars that all requests together may cost, 0 to 9e6; 0 lets nothing through."},

@@ -335,6 +335,7 @@ type limit struct {
 	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
 	room     int64 // for this caller, thousandths
 	shared   int64 // by this caller and its peers, thousandths
+	inPool   bool  // what bounds room is kept for other keys of a pool that has a ceiling
 
 	// What the other pools own, what is kept for them, and what of that for the
 	// caller's peers is of use to them, thousandths.
@@ -348,23 +349,28 @@ func (m *limit) blocked(room int64) bool { return m.want*milli > room }
 // belongs to the ledger.
 type look struct {
 	record
-	t       *Terms
-	me      int   // the caller's line
-	pool    uint8 // as in the claim, and the next two
-	hard    bool
-	weight  int64
-	actives int64   // keys, the caller's included
-	weights int64   // of the active keys that the caller shares with, its own included
-	apart   bool    // there are pools, and enough is in use that they are kept apart
-	waived  Reasons // limits that the request takes nothing of
-	limits  [2]limit
-	n       int
+	t      *Terms
+	me     int   // the caller's line
+	pool   uint8 // as in the claim, and the next two
+	hard   bool
+	weight int64
+	// inCeiling: what is shared at the moment is the ceiling of the caller's pool
+	// among its keys, see ceilingRoom.
+	inCeiling   bool
+	poolWeights int64   // of the active keys of the caller's pool, if that has a ceiling
+	actives     int64   // keys, the caller's included
+	weights     int64   // of the active keys that the caller shares with, its own included
+	apart       bool    // there are pools, and enough is in use that they are kept apart
+	waived      Reasons // limits that the request takes nothing of
+	limits      [2]limit
+	n           int
 	pools
 	stands Reserved // the caller's pool, for its verdict
 	why    Refusal  // of the last refusal
 	later  record   // see wait
 
 	everyone [MaxPools + 1]peers // by pool, the last those without, see copyTo
+	inside   [MaxPools]peers     // by pool with a ceiling: its keys, which share that
 }
 
 // admit decides a claim and books it if it is admitted. shadow says that a meter's
@@ -508,6 +514,9 @@ func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 	} else {
 		l.actives, l.weights = r.census()
 	}
+	if l.hard {
+		l.weighPool()
+	}
 	for i := range l.limits[:l.n] {
 		m := &l.limits[i]
 		m.left = r.left(m.d, m.capacity)
@@ -527,19 +536,26 @@ func (l *look) fits(m *limit, msLeft int64) bool {
 		pool = l.poolRoom(m, msLeft)
 		total = l.poolTotal(m, pool)
 	}
-	m.room = min(m.ceiling, l.keyRoom(m, pool, total, msLeft))
+	m.room = l.keyRoom(m, pool, total, msLeft)
+	free, lends := !m.blocked(m.room), true
+	if l.hard {
+		var room int64
+		room, lends = l.ceilingRoom(m, msLeft)
+		m.inPool = room < m.room
+		m.room = min(m.room, m.ceiling, room)
+	}
 	if l.count > 0 && !l.apart {
 		m.room = m.left * milli
 	}
 	switch {
 	case l.hard && l.weight == 0 || m.capacity == 0 || m.want > m.left:
 		return false
-	case m.want*milli > m.ceiling && l.pooled(m.d, l.pool) > 0:
+	case m.want*milli > m.ceiling && l.takenBy(m.d, l.pool) > 0:
 		return false
 	case m.want*milli <= m.room:
 		return true
 	}
-	return l.taken(m.d, l.me) == 0 && (l.firstOfKey(m, pool) || l.count > 0 && l.firstOfPool(m))
+	return l.taken(m.d, l.me) == 0 && lends && (l.hard && free || l.firstOfKey(m, pool) || l.count > 0 && l.firstOfPool(m))
 }
 
 // book takes what the claim wants.
@@ -559,8 +575,12 @@ func (l *look) book(h *Hold, msLeft int64) {
 			poolAhead, lent = l.charge(m, msLeft)
 		}
 		if !isCrowd(h.key) {
-			part := float64(l.secured(m)) * float64(r.at4(me+lineWeight))
-			ahead = r.advance(m.d, me, float64(m.want*milli)*float64(l.weights)/part, msLeft)
+			weight := float64(r.at4(me + lineWeight))
+			part := float64(l.secured(m)) * weight / float64(l.weights)
+			if l.hard {
+				part = min(part, float64(m.capacity*milli)*float64(l.weight)/One*weight/float64(l.poolWeights))
+			}
+			ahead = r.advance(m.d, me, float64(m.want*milli)/part, msLeft)
 		}
 		if m.d == tokens {
 			h.ahead, h.poolAhead, h.lent = int32(ahead), int32(poolAhead), lent

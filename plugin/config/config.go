@@ -137,6 +137,7 @@ func (r *reading) general(p *Policy, general place) {
 func (r *reading) fairshare(p *Policy, at place) {
 	at.only(fairshareSettings)
 	p.ErrorFormat = ErrorFormat(at.in("error_format").choice(errorFormats))
+	p.LimitHeaders = LimitHeaders(at.in("limit_headers").choice(limitHeaders))
 	p.Host = HostKind(at.in("host").choice(hostKinds))
 	p.ClientRetries = at.in("client_retries").flag()
 	p.SlidingWindow = at.in("window").choice(windows) != 0

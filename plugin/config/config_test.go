@@ -356,7 +356,7 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, grace_seconds, host, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},

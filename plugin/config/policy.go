@@ -85,6 +85,8 @@ type Policy struct {
 	OpenMetrics bool
 
 	ErrorFormat ErrorFormat
+	// LimitHeaders says in whose words answers tell of limits.
+	LimitHeaders LimitHeaders
 	// MaxBodyBytes is the largest request body accepted, 1 KiB to MaxBody.
 	MaxBodyBytes int
 	// MaxBodies, MaxBodiesPerKey and MaxBodyMemory (bytes) bound the bodies that a
@@ -211,6 +213,22 @@ const (
 func (f ErrorFormat) String() string { return errorFormats[f] }
 
 var errorFormats = []string{"documents", "litellm"}
+
+// LimitHeaders are the headers by which answers tell what is left of limits.
+type LimitHeaders uint8
+
+const (
+	// AllLimitHeaders are OpenAI's and LiteLLM's.
+	AllLimitHeaders LimitHeaders = iota
+	// OpenAILimitHeaders are x-ratelimit-limit-requests and its five kin.
+	OpenAILimitHeaders
+	// LiteLLMLimitHeaders are those of LiteLLM's limiters, and what the key spent.
+	LiteLLMLimitHeaders
+	// NoLimitHeaders leaves all of them out.
+	NoLimitHeaders
+)
+
+var limitHeaders = []string{"all", "openai", "litellm", "none"}
 
 // A HostKind is the proxy that Fairshare runs in.
 type HostKind uint8

@@ -47,6 +47,7 @@ type Verdict struct {
 	Meters []Standing
 
 	Active  int64 // keys active before this request; a new key does not count itself
+	Keys    int64 // keys active with this request's
 	ResetMS int64 // milliseconds to the end of the minute
 	RetryMS int64 // if refused: until this caller may be admitted, all else equal; Never
 
@@ -385,7 +386,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 	me, known := book.enter(now, t, c)
 	l.see(*book, me, t, c, int64(h.tokens))
 	*v = Verdict{}
-	v.WouldBy, v.Active, v.ResetMS = -1, l.actives, r.msLeft(now)
+	v.WouldBy, v.Active, v.Keys, v.ResetMS = -1, l.actives, l.actives, r.msLeft(now)
 	if !known {
 		v.Active--
 	}

@@ -437,7 +437,7 @@ func (x *Exchange) Done(now int64) {
 	case reading:
 		x.arrived()
 	case waiting:
-		x.release(now)
+		x.abandon(now)
 	case answering:
 		if x.hold.Open() {
 			w.count(AbortedRequests, 1)

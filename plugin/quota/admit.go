@@ -119,6 +119,9 @@ func (h *Hold) Open() bool { return h.open }
 // tell.
 func (h *Hold) Estimate() (input, output unit.Tokens) { return h.input, h.output }
 
+// Age is how long ago the request was admitted, in ms.
+func (h *Hold) Age(now int64) int64 { return max(0, now-h.at) }
+
 // Spent is what an answer cost.
 type Spent struct {
 	Prompt     unit.Tokens

@@ -136,6 +136,8 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.answerModels()
 	case showShares:
 		return x.answerShares(now, r.query)
+	case resetShares:
+		return x.resetShares(now, r.query)
 	case showMetrics:
 		return x.answerMetrics(now)
 	case manage:

@@ -349,7 +349,7 @@ fairshare_refused_total{limit="key",model="gpt",reason="requests"} 2.0
 fairshare_overshoot_tokens_total{model="gpt"} 0.0
 fairshare_stranded_tokens_total{model="gpt"} 0.0
 fairshare_stranded_requests_total{model="gpt"} 0.0
-fairshare_estimate_error_tokens_total{model="gpt"} 139.0
+fairshare_estimate_error_tokens_total{model="gpt"} 97.0
 fairshare_estimate_error_requests_total{model="gpt"} 6.0
 fairshare_key_share{api_key_alias="alpha",`+hash+`,model="gpt",unit="tokens"} 5000.0
 fairshare_key_share{api_key_alias="alpha",`+hash+`,model="gpt",unit="requests"} 30.0

@@ -90,8 +90,8 @@ type estimate struct {
 // which nothing is known is taken for a quarter of a minute's tokens at most,
 // so that a small model is not closed by a guess.
 //
-// A cap below what was learned is believed where caps are known to be kept: it is
-// the caller's word, and costs the caller nothing if the upstream does not read it.
+// A cap below the mean is believed where caps are known to be kept: it is the
+// caller's word, and costs the caller nothing if the upstream does not read it.
 //
 // Of n answers some are longer and some shorter: their sum is as far from its mean
 // as one is from its own, times √n. So beside is what this one adds to the
@@ -101,22 +101,21 @@ func (a *Ask) estimate(key, model Learned, prompts *Prompts, limit unit.Tokens, 
 	e.input = prompts.tokens(a.TextBytes).Plus(a.MediaTokens)
 	l := blend(key, model)
 	e.output = l.within(4)
-	believed := false
 	switch {
 	case a.Capped && (l.Samples == 0 || a.MaxOutput >= e.output && l.Samples < trustSamples):
 		e.output = a.MaxOutput
-	case a.Capped && a.MaxOutput < e.output:
-		if believed = model.Caps >= provenCaps; believed {
-			e.output = a.MaxOutput
+	case a.Capped:
+		if model.Caps >= provenCaps || a.MaxOutput >= l.within(0) {
+			e.output = min(e.output, a.MaxOutput)
 		}
-	case a.Capped, l.Samples > 0:
+	case l.Samples > 0:
 	case limited:
 		e.output = min(unknownOutput, max(1, limit/4))
 	default:
 		e.output = unknownOutput
 	}
 	e.beside = e.output
-	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 && !believed {
+	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 {
 		e.beside = min(e.output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n))))
 	}
 	e.least = 1

@@ -250,6 +250,7 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 		MediaTokens: ask.MediaTokens,
 		MaxOutput:   times(ask.MaxOutput, ask.Choices),
 		Capped:      ask.Capped,
+		Choices:     ask.Choices,
 	}
 	claim.Meters = x.meters[:x.nmetered]
 	if x.chosen.price != nil {

@@ -82,26 +82,27 @@ type Reserved struct {
 // A Hold is an admitted claim that is not settled yet. The zero Hold is none;
 // Settle and Release consume a hold, a second call on it does nothing.
 type Hold struct {
-	open   bool
-	shadow bool // it takes nothing of limits in shadow
-	free   bool // its tokens count for no limit of the model
-	pool   uint8
-	minute int64
-	key    uint64
-	tokens unit.Tokens
-	input  unit.Tokens // the estimate's two parts
-	output unit.Tokens
-	bytes  int64       // of text asked, to learn from, and the next two
-	media  unit.Tokens // beside it
-	most   unit.Tokens // that the caller allowed, less than 0 for no cap
-	least  unit.Tokens // of the model that such a request may well come to
-	at     int64       // ms, when it was admitted
-	want   unit.Tokens
-	shade  unit.Tokens // the same for meters whose tokens are in shadow, see wants
-	cost   unit.PicoUSD
-	page   int32 // in the journal; -1 for none
-	slot   int32
-	epoch  uint32
+	open    bool
+	shadow  bool // it takes nothing of limits in shadow
+	free    bool // its tokens count for no limit of the model
+	pool    uint8
+	minute  int64
+	key     uint64
+	tokens  unit.Tokens
+	input   unit.Tokens // the estimate's two parts
+	output  unit.Tokens
+	bytes   int64       // of text asked, to learn from, and the next two
+	media   unit.Tokens // beside it
+	most    unit.Tokens // that the caller allowed, less than 0 for no cap
+	choices int64
+	least   unit.Tokens // of the model that such a request may well come to
+	at      int64       // ms, when it was admitted
+	want    unit.Tokens
+	shade   unit.Tokens // the same for meters whose tokens are in shadow, see wants
+	cost    unit.PicoUSD
+	page    int32 // in the journal; -1 for none
+	slot    int32
+	epoch   uint32
 
 	meters  [MaxMeters]*Meter
 	nmeters int
@@ -129,9 +130,9 @@ type Spent struct {
 	Total      unit.Tokens
 	Cost       unit.PicoUSD
 	Estimated  bool // not told by the upstream
-	// Learn lets later estimates follow this answer. A cut or estimated
-	// answer says nothing about whole ones.
-	Learn bool
+	// Learn lets later estimates follow this answer, which is whole. One that broke
+	// off is Part: it says how long answers are at least.
+	Learn, Part bool
 }
 
 // Admit decides one claim, all or nothing: the request, its estimated tokens and
@@ -281,6 +282,7 @@ func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
 	*h = Hold{}
 	h.open, h.key, h.at, h.page, h.pool = true, c.Key, now, -1, NoPool
 	h.bytes, h.media, h.most = c.Ask.TextBytes, c.Ask.MediaTokens, -1
+	h.choices = c.Ask.choices()
 	if c.Ask.Capped {
 		h.most = c.Ask.MaxOutput
 	}
@@ -773,9 +775,11 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 		r.add(atTold, 1)
 		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
-	if s.Learn && h.key != noLine {
+	if (s.Learn || s.Part) && h.key != noLine {
 		r.learn(atLearned, s, h)
-		r.learnPrompt(s, h)
+		if s.Learn && !s.Estimated {
+			r.learnPrompt(s, h)
+		}
 		if me != 0 && !isCrowd(uint64(r.at(me+lineID))) {
 			r.learn(me+lineLearned, s, h)
 		}

@@ -66,6 +66,7 @@ type Ask struct {
 	MediaTokens unit.Tokens // of pictures, sounds and files beside it, by their providers' rules
 	MaxOutput   unit.Tokens // most tokens that the answer may have, over all choices
 	Capped      bool        // whether the client gave MaxOutput
+	Choices     int64       // how many answers it wants at once; 0 is 1
 }
 
 // groupPrefix is ours alone: Istio gives all plugins of a proxy one namespace.

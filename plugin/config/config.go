@@ -108,6 +108,10 @@ func (r *reading) policy() *Policy {
 	return p
 }
 
+// Unset is what there is to say of an environment variable that is not there, behind its
+// name. Envoy hands a filter no variable but those that its configuration lists.
+const Unset = " is not set, or the proxy does not pass it on: Envoy's vm_config.environment_variables.host_env_keys must list it"
+
 func (r *reading) general(p *Policy, general place) {
 	const variable = "LITELLM_MASTER_KEY"
 	at := general.in("master_key")
@@ -124,7 +128,7 @@ func (r *reading) general(p *Policy, general place) {
 		}
 	}
 	if !ok {
-		r.warn(at.path, "is not set, and neither is environment variable "+variable+": the management routes stay closed")
+		r.warn(at.path, "is not set, and neither is environment variable "+variable+", or the proxy does not pass it on (host_env_keys): the management routes stay closed")
 		return
 	}
 	p.MasterKey, p.HasMasterKey = tenant.Hash(key), true

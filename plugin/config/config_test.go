@@ -508,7 +508,7 @@ func TestUpstreams(t *testing.T) {
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.params, got, c.want)
 		}
-		const missing = "is not set: calls to this deployment answer an error"
+		const missing = "is not set, or the proxy does not pass it on: Envoy's vm_config.environment_variables.host_env_keys must list it: calls to this deployment answer an error"
 		if warned := strings.Contains(strings.Join(p.Warnings, "\n"), missing); warned != (c.want.MissingKey != "") {
 			t.Errorf("%s: Warnings = %q", c.params, p.Warnings)
 		}
@@ -697,7 +697,7 @@ func TestMasterKeyFromTheVariableOfLiteLLM(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const noMaster = "general_settings.master_key: is not set, and neither is environment variable LITELLM_MASTER_KEY: the management routes stay closed"
+	const noMaster = "general_settings.master_key: is not set, and neither is environment variable LITELLM_MASTER_KEY, or the proxy does not pass it on (host_env_keys): the management routes stay closed"
 	const unlimited = "model_list: tpm and rpm are not enforced, as litellm_settings.callbacks names no limiter: add dynamic_rate_limiter"
 	for _, c := range []struct {
 		config string

@@ -112,7 +112,7 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 			x.dropInternal()
 			return Decision{Edits: x.edits}
 		}
-		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path), Type: "invalid_request_error", Code: 404}, BadRequests)
+		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path) + ". " + served(), Type: "invalid_request_error", Code: 404}, BadRequests)
 	}
 	x.route = e.route
 	if r.path == e.path && r.query == "" {
@@ -286,7 +286,7 @@ func (x *Exchange) unservable() *Decision {
 	case x.early && !g.reaches(to):
 		message = " has another upstream than the first, and this proxy sends headers before the body names the model"
 	case to.MissingKey != "":
-		message = " has no credential: the gateway's environment variable " + to.MissingKey + " is not set"
+		message = " has no credential: the gateway's environment variable " + to.MissingKey + config.Unset
 	default:
 		return nil
 	}

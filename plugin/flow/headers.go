@@ -137,8 +137,8 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.encoded = value != "" && !equalFold(value, "identity")
 		case "content-length":
 			a.length = true
-		case wouldRefuseHeader:
-			a.foreign = append(a.foreign, wouldRefuseHeader)
+		case wouldRefuseHeader, refusedByHeader:
+			a.foreign = append(a.foreign, name)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
 			if strings.HasPrefix(name, "x-ratelimit-") {

@@ -45,6 +45,20 @@ var endpoints = [...]endpoint{
 	{"/metrics", "GET", showMetrics},
 }
 
+// served says what there is, for who asked for something else.
+//
+//go:noinline
+func served() string {
+	text := "This gateway serves "
+	for i := range endpoints {
+		if i > 0 {
+			text += ", "
+		}
+		text += endpoints[i].method + " " + endpoints[i].path
+	}
+	return text + ", LiteLLM's management API, and what pass_through_paths lists"
+}
+
 // upstreamPaths follow a deployment's prefix.
 var upstreamPaths = [...]string{chatCompletions: "/chat/completions", embeddings: "/embeddings"}
 

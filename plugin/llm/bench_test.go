@@ -72,3 +72,24 @@ func BenchmarkObserveJSON(b *testing.B) {
 		benchSeen, _ = o.Usage()
 	}
 }
+
+// BenchmarkRefuse reads a body of 8.3 MB up to its fault, which a worker does
+// again and again for a client that sends nothing else.
+func BenchmarkRefuse(b *testing.B) {
+	const size = 8_300_000
+	text := `{"model":"a","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", size/12) + `"}]}`
+	for _, c := range []struct {
+		name string
+		at   int
+	}{{"first byte", 0}, {"byte 100", 100}, {"last byte", len(text) - 1}} {
+		body := []byte(text)
+		body[c.at] = 0xFF
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, fault := parseAsk(body); fault == nil {
+					b.Fatal("no fault")
+				}
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package llm
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 )
 
 // The bytes of a text are looked at eight at a time, as a word. Taking n from
@@ -36,28 +37,32 @@ func either(b []byte, i int, x, y uint64) int {
 }
 
 // special returns where b has, from i on, the first byte that does not stand
-// for itself in a JSON string: a quote, a backslash or a control character. It
-// is len(b) if there is none.
+// for itself in a JSON string, or not alone: a quote, a backslash, a control
+// character or one beyond ASCII. It is len(b) if there is none.
 func special(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i : i+8])
-		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ')) &^ w & highs
+		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ') | w) & highs
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' && b[i] < utf8.RuneSelf {
 		i++
 	}
 	return i
 }
 
-// ascii returns how many bytes b begins with that are ASCII, to within seven.
-// utf8.Valid, whose words in wasm have four bytes, does the rest.
-func ascii(b []byte) int {
+// beyond returns how many bytes b begins with that are whole characters beyond
+// ASCII in UTF-8.
+func beyond(b []byte) int {
 	i := 0
-	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:i+8])&highs == 0 {
-		i += 8
+	for i < len(b) && b[i] >= utf8.RuneSelf {
+		_, size := utf8.DecodeRune(b[i:])
+		if size == 1 {
+			break // no such character has one byte
+		}
+		i += size
 	}
 	return i
 }

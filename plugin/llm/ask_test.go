@@ -280,6 +280,28 @@ func TestLinear(t *testing.T) {
 	}
 }
 
+// Text beyond ASCII is UTF-8 wherever it is cut to be looked at, and no wrong
+// byte in it passes.
+func TestTextBeyondASCII(t *testing.T) {
+	for _, text := range []string{"é", "中", "😀", "aé", "é中😀x", "\u07ff\u0800\uffff"} {
+		for offset := range 8 {
+			long := strings.Repeat("x", offset) + strings.Repeat(text, 5000/len(text))
+			body := `{"model":"a","messages":[{"content":"` + long + `"}]}`
+			ask, fault := parseAsk([]byte(body))
+			if fault != nil || ask.TextBytes != int64(len(long)) {
+				t.Fatalf("%q after %d: %d bytes, fault %+v", text, offset, ask.TextBytes, fault)
+			}
+			for at := strings.Index(body, long); at < len(body)-4; at += 37 {
+				wrong := []byte(body)
+				wrong[at] = 0xC0
+				if _, fault := parseAsk(wrong); fault == nil {
+					t.Fatalf("%q after %d, wrong at %d: no fault", text, offset, at)
+				}
+			}
+		}
+	}
+}
+
 func TestParseAskDepth(t *testing.T) {
 	nested := func(levels int) []byte {
 		// The root and messages are two of the levels.

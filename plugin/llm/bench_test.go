@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -77,19 +78,20 @@ func BenchmarkObserveJSON(b *testing.B) {
 // again and again for a client that sends nothing else.
 func BenchmarkRefuse(b *testing.B) {
 	const size = 8_300_000
-	text := `{"model":"a","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", size/12) + `"}]}`
-	for _, c := range []struct {
-		name string
-		at   int
-	}{{"first byte", 0}, {"byte 100", 100}, {"last byte", len(text) - 1}} {
-		body := []byte(text)
-		body[c.at] = 0xFF
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				if _, fault := parseAsk(body); fault == nil {
-					b.Fatal("no fault")
+	for _, c := range []struct{ name, text string }{
+		{"ASCII", "lorem ipsum "}, {"Chinese", "中文文本"}, {"French", "été à"}, {"escapes", `\n\"`},
+	} {
+		text := `{"model":"a","messages":[{"role":"user","content":"` + strings.Repeat(c.text, size/len(c.text)) + `"}]}`
+		for _, at := range []int{0, 100, len(text) - 1} {
+			body := []byte(text)
+			body[at] = 1
+			b.Run(c.name+" at "+strconv.Itoa(at), func(b *testing.B) {
+				for b.Loop() {
+					if _, fault := parseAsk(body); fault == nil {
+						b.Fatal("no fault")
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -38,36 +40,93 @@ func FuzzAsk(f *testing.F) {
 	} {
 		f.Add([]byte(s), "gpt-4o", true)
 	}
-	f.Fuzz(func(t *testing.T, body []byte, name string, usage bool) {
-		ask, fault := parseAsk(body)
-		ask.Rewrite(nil, body[:len(body)/2], name, usage)
-		if fault != nil {
+	f.Fuzz(checkAsk)
+}
+
+func checkAsk(t *testing.T, body []byte, name string, usage bool) {
+	ask, fault := parseAsk(body)
+	ask.Rewrite(nil, body[:len(body)/2], name, usage)
+	if fault != nil {
+		return
+	}
+	sameAsOracle(t, body, ask)
+	out := ask.Rewrite(nil, body, name, usage)
+	again, fault := parseAsk(out)
+	if fault != nil {
+		if name == "" && fault.Param == "model" {
 			return
 		}
-		sameAsOracle(t, body, ask)
-		out := ask.Rewrite(nil, body, name, usage)
-		again, fault := parseAsk(out)
-		if fault != nil {
-			if name == "" && fault.Param == "model" {
-				return
+		t.Fatalf("rewrite of %s to %s: %+v", body, out, fault)
+	}
+	want := plain(ask)
+	want.Untidy = false
+	want.MediaTokens = again.MediaTokens // the model's rule is another
+	want.Model = strings.ToValidUTF8(name, "\uFFFD")
+	if !utf8.ValidString(name) {
+		// ToValidUTF8 gives one mark for a run of wrong bytes.
+		want.Model = again.Model
+	}
+	want.UsageWanted = want.UsageWanted || usage
+	if got := plain(again); got != want {
+		t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
+	}
+	sameAsOracle(t, out, again)
+	sameElse(t, dropped(t, body), out)
+}
+
+// TestRandomAsks makes bodies of the members that matter, with values of all
+// kinds, in any order and number.
+func TestRandomAsks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	names := []string{
+		"max_tokens", "max_completion_tokens", "max_new_tokens", "n_predict", "maxTokens", "Max_Length", "n", "best_of", "num_return_sequences",
+		"thinking", "reasoning", "thinking_budget", "budget_tokens", "enable_thinking", "extra_body", "options", "tools", "response_format",
+		"api_key", "mock_response", "timeout", "tags", "x", "prompt", "user", "stream", "metadata", "session_id", "stop", "stream_options",
+		`\u006eum_predict`, "litellm_trace_id", "temperature", "tool_choice",
+	}
+	scalars := []string{
+		"1", "2", "5", "70", "128", "129", "0", "-1", "1.5", "1e1", "100.0", "1e308", "16777217", "null", "true", "false", `"5"`, `"a\u00e9"`, `""`,
+	}
+	var value func(depth int) string
+	space := func() string { return []string{"", "", "", " ", "\n\t"}[rng.IntN(5)] }
+	list := func(open, end string, element func() string) string {
+		s := open
+		for i, n := 0, rng.IntN(4); i < n; i++ {
+			s += space() + element() + space()
+			if i < n-1 || rng.IntN(30) == 0 {
+				s += ","
 			}
-			t.Fatalf("rewrite of %s to %s: %+v", body, out, fault)
 		}
-		want := plain(ask)
-		want.Untidy = false
-		want.MediaTokens = again.MediaTokens // the model's rule is another
-		want.Model = strings.ToValidUTF8(name, "\uFFFD")
-		if !utf8.ValidString(name) {
-			// ToValidUTF8 gives one mark for a run of wrong bytes.
-			want.Model = again.Model
+		return s + space() + end
+	}
+	member := func(depth int) string {
+		return `"` + names[rng.IntN(len(names))] + `"` + space() + ":" + space() + value(depth)
+	}
+	value = func(depth int) string {
+		switch k := rng.IntN(10); {
+		case k < 2 && depth < 4:
+			return list("{", "}", func() string { return member(depth + 1) })
+		case k < 3 && depth < 4:
+			return list("[", "]", func() string { return value(depth + 1) })
 		}
-		want.UsageWanted = want.UsageWanted || usage
-		if got := plain(again); got != want {
-			t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
+		return scalars[rng.IntN(len(scalars))]
+	}
+	taken := 0
+	for range 10_000 {
+		members := []string{`"model":"a"`, `"messages":[{"content":"hi"}]`}
+		for range rng.IntN(6) {
+			members = append(members, member(0))
 		}
-		sameAsOracle(t, out, again)
-		sameElse(t, dropped(t, body), out)
-	})
+		rng.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+		body := []byte("{" + strings.Join(members, space()+",") + space() + "}")
+		if _, fault := parseAsk(body); fault == nil {
+			taken++
+		}
+		checkAsk(t, body, "gpt-4o", rng.IntN(2) == 0)
+	}
+	if taken < 2_000 {
+		t.Errorf("%d of 10000 bodies were taken", taken)
+	}
 }
 
 // sameAsOracle holds an Ask against encoding/json's reading of the body, into
@@ -148,7 +207,9 @@ func (o *askOracle) value(d *json.Decoder, path []string, in region, extra int) 
 		name = path[len(path)-1]
 	}
 	beside := len(path) == 1+extra // beside model, or in extra_body
-	if in == schemaRegion {
+	_, isNumber := token.(json.Number)
+	_, isBool := token.(bool)
+	if in == schemaRegion && (!beside || token != nil && !isNumber && !isBool) {
 		switch v := token.(type) {
 		case json.Delim:
 			o.text++
@@ -354,10 +415,17 @@ func sameElse(t *testing.T, body, out []byte) {
 	}
 }
 
-// sameJSON compares two documents of which the white space may differ.
+// sameJSON compares what two documents say, whatever their spelling.
 func sameJSON(x, y []byte) bool {
-	var a, b bytes.Buffer
-	return json.Compact(&a, x) == nil && json.Compact(&b, y) == nil && a.String() == b.String()
+	var values [2]any
+	for i, text := range [][]byte{x, y} {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&values[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
 }
 
 // oracleTokens is the number that text spells, cut to an integer from 0 up.

@@ -54,6 +54,8 @@ func TestOutput(t *testing.T) {
 		{members: `"max_tokens":5,"maxTokens":50`, tokens: 50},
 		{members: `"max_tokens":5,"MAX_NEW_TOKENS":50`, tokens: 50},
 		{members: `"max_tokens":5,"max\u005fnew_tokens":50`, tokens: 50},
+		{members: `"max_tokens":5,"max\u0054okens":50`, tokens: 50},
+		{members: `"max_tokens":5,"options":{"num\u005fpredict":50}`, tokens: 50},
 		{members: `"max_tokens":5,"n_predict":9,"n_predict":50`, tokens: 50},
 		{members: `"max_tokens":5,"n_predict":50,"n_predict":9`, tokens: 50},
 		{members: `"max_tokens":5,"max_new_tokens":"100"`, tokens: open},

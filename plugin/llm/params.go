@@ -303,11 +303,22 @@ func (r *askReader) key(b []byte, first bool) *Fault {
 		return r.name(name, from, first)
 	case r.region == schemaRegion:
 		r.ask.TextBytes += r.size + marks + 1
-	case r.region != silentRegion:
+	case r.region == silentRegion:
+	case r.size != int64(len(name)):
+		r.param = r.region.escapedParam(name)
+	default:
 		// Other spellings of these names merely count as text.
 		r.param = r.region.param(name)
 	}
 	return nil
+}
+
+// escapedParam is the param that raw is in a once its escapes are undone.
+//
+//go:noinline
+func (a region) escapedParam(raw []byte) param {
+	name, _ := unquote(raw)
+	return a.param([]byte(name))
 }
 
 // marks is what a string has beside its text.
@@ -323,6 +334,8 @@ func (r *askReader) name(raw []byte, from int, first bool) *Fault {
 		n, exact = fold(&buf, raw)
 		if folded := r.region.param(buf[:n]); folded != otherParam {
 			p = folded
+		} else if r.size != int64(len(raw)) {
+			p = r.region.escapedParam(raw)
 		}
 	}
 	r.param = p

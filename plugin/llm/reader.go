@@ -229,9 +229,7 @@ func (r *askReader) spareComma() {
 	if r.region == schemaRegion {
 		r.ask.TextBytes--
 	}
-	if r.comma >= r.cutTo() {
-		r.cut(span{r.comma, r.comma + 1})
-	}
+	r.cut(span{r.comma, r.comma + 1})
 }
 
 // element takes an element of input, and reports whether it may stand there.
@@ -301,6 +299,8 @@ func (r *askReader) string(b []byte, s span) *Fault {
 				break
 			}
 			r.ask.TextBytes += r.size
+		case schemaParam:
+			r.ask.TextBytes += r.size + marks
 		case modelParam:
 			if r.ask.Model, ok = unquote(raw); !ok {
 				return &Fault{Param: "model", Message: "model must be Unicode text"}
@@ -412,13 +412,15 @@ func (r *askReader) literal(c byte, s span) *Fault {
 	return nil
 }
 
+const notUTF8 = "could not parse the JSON body of your request: it is not UTF-8"
+
 // syntax is the Fault of a body that stops to be JSON at r.i.
 //
 //go:noinline
 func (r *askReader) syntax(b []byte) *Fault {
 	if r.i < len(b) && b[r.i] >= utf8.RuneSelf {
 		if _, size := utf8.DecodeRune(b[r.i:]); size == 1 {
-			return &Fault{Message: "could not parse the JSON body of your request: it is not UTF-8"}
+			return &Fault{Message: notUTF8}
 		}
 	}
 	return &Fault{Message: "could not parse the JSON body of your request: it is not JSON at byte " + strconv.Itoa(r.i)}
@@ -436,7 +438,7 @@ func (r *askReader) text(b []byte) *Fault {
 	from := r.i + 1
 	i := special(b, from)
 	var escapes int64 // what their undoing takes away
-	for i < len(b) && (b[i] == '\\' || b[i] >= utf8.RuneSelf) {
+	for i < len(b) && b[i] != '"' && b[i] >= ' ' {
 		if b[i] == '\\' {
 			u, n := unescape(b[i:])
 			if n == 0 {
@@ -444,10 +446,13 @@ func (r *askReader) text(b []byte) *Fault {
 			}
 			escapes += int64(n) - runeSize(u)
 			i += n
-		} else if n := beyond(b[i:]); n > 0 {
+			if i < len(b) && b[i] == '\\' {
+				continue
+			}
+		} else if n := stretch(b[i:]); n > 0 {
 			i += n
 		} else {
-			break
+			return &Fault{Message: notUTF8}
 		}
 		i = special(b, i)
 	}

@@ -66,8 +66,8 @@ func (a *Ask) usageEdit(body []byte) (span, string) {
 // maxDropped is how many members a body may have that are for a proxy alone.
 const maxDropped = 32
 
-// cuts are the parts of a body that must not go upstream, in their order and
-// apart from each other.
+// cuts are the parts of a body that must not go upstream, in the order of
+// their beginnings. A comma may be in the part before as well.
 type cuts struct {
 	n  int
 	at [maxDropped + maxSpareCommas]span

@@ -53,16 +53,34 @@ func special(b []byte, i int) int {
 	return i
 }
 
-// beyond returns how many bytes b begins with that are whole characters beyond
-// ASCII in UTF-8.
-func beyond(b []byte) int {
+// stretch returns how many bytes b, which begins beyond ASCII, begins with that
+// stand for themselves in a JSON string, in whole characters of UTF-8: 0 if
+// there is one among them that is wrong. It looks no further than at a kilobyte.
+func stretch(b []byte) int {
+	const most = 1024
 	i := 0
-	for i < len(b) && b[i] >= utf8.RuneSelf {
-		_, size := utf8.DecodeRune(b[i:])
-		if size == 1 {
-			break // no such character has one byte
+	for ; i+8 <= len(b) && i < most; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i : i+8])
+		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ')) &^ w & highs
+		if found != 0 {
+			i += bits.TrailingZeros64(found) / 8
+			break
 		}
-		i += size
+	}
+	if i+8 > len(b) {
+		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+			i++
+		}
+	} else if i >= most { // a character may go on behind
+		for b[i-1]&0xC0 == 0x80 && i > most-utf8.UTFMax {
+			i--
+		}
+		if b[i-1] >= 0xC0 {
+			i--
+		}
+	}
+	if !utf8.Valid(b[:i]) {
+		return 0
 	}
 	return i
 }

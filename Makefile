@@ -12,6 +12,7 @@ export ADMIN_PORT ?= 9901
 export CONCURRENCY ?= 0
 ENVOY_YAML ?= envoy.yaml
 FUZZTIME ?= 10s
+export HOSTILETIME ?= 5s
 BENCHTIME ?= 8s
 ROUNDS ?= 3
 
@@ -54,7 +55,8 @@ test-wasm: $(CORE_TESTS:%=build/test/%.wasm) ## run the core's tests compiled by
 e2e: $(WASM) $(FAULTS) envoy $(CLOCK) ## run the end-to-end tests only
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
 
-fuzz: ## fuzz each target for FUZZTIME (10s)
+fuzz: $(WASM) envoy $(CLOCK) ## fuzz each target for FUZZTIME (10s), and Envoy with hostile requests for HOSTILETIME (5s)
+	go test -count=1 -timeout 1h -v ./hostsim/hostile
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \

@@ -137,6 +137,7 @@ func (r *reading) general(p *Policy, general place) {
 func (r *reading) fairshare(p *Policy, at place) {
 	at.only(fairshareSettings)
 	p.ErrorFormat = ErrorFormat(at.in("error_format").choice(errorFormats))
+	p.LimitHeaders = LimitHeaders(at.in("limit_headers").choice(limitHeaders))
 	p.Host = HostKind(at.in("host").choice(hostKinds))
 	p.ClientRetries = at.in("client_retries").flag()
 	p.SlidingWindow = at.in("window").choice(windows) != 0
@@ -148,8 +149,18 @@ func (r *reading) fairshare(p *Policy, at place) {
 		p.GraceMS = n * 1000
 	}
 	p.MaxBodyBytes = 8 << 20
-	if n, ok := at.in("max_body_bytes").whole(1<<10, 1<<30, "a whole number of bytes, 1024 to 1073741824"); ok {
+	if n, ok := at.in("max_body_bytes").whole(1<<10, MaxBody, "a whole number of bytes, 1024 to 67108864, which a worker's VM can hold"); ok {
 		p.MaxBodyBytes = int(n)
+	}
+	p.MaxBodies, p.MaxBodiesPerKey, p.MaxBodyMemory = 1024, 64, 256<<20
+	if n, ok := at.in("max_bodies").whole(1, 1<<16, "a whole number of bodies, 1 to 65536"); ok {
+		p.MaxBodies = int(n)
+	}
+	if n, ok := at.in("max_bodies_per_key").whole(1, 1<<16, "a whole number of bodies, 1 to 65536"); ok {
+		p.MaxBodiesPerKey = int(n)
+	}
+	if n, ok := at.in("max_body_memory").whole(1<<20, 1<<32, "a whole number of bytes, 1048576 to 4294967296"); ok {
+		p.MaxBodyMemory = n
 	}
 	paths := at.in("pass_through_paths")
 	p.PassThroughPaths = paths.texts()

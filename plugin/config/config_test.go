@@ -356,13 +356,13 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, grace_seconds, host, max_body_bytes, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
-		{with(`"fairshare_settings": {"max_body_bytes": 1023}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 1073741824, got 1023`},
-		{with(`"fairshare_settings": {"max_body_bytes": 1073741825}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 1073741824, got 1.073741825e+09`},
+		{with(`"fairshare_settings": {"max_body_bytes": 1023}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 1023`},
+		{with(`"fairshare_settings": {"max_body_bytes": 67108865}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 6.7108865e+07`},
 		{with(`"fairshare_settings": {"pass_through_paths": "/x"}`), `fairshare_settings.pass_through_paths: want a list, got "/x"`},
 		{with(`"fairshare_settings": {"pass_through_paths": ["/x", "y"]}`), `fairshare_settings.pass_through_paths[1]: ` + path + `"y"`},
 		{with(`"fairshare_settings": {"pass_through_paths": ["/*/x"]}`), `fairshare_settings.pass_through_paths[0]: ` + path + `"/*/x"`},
@@ -623,6 +623,32 @@ func TestFractions(t *testing.T) {
 	}
 }
 
+// A default that nobody wrote takes nothing of what somebody did.
+func TestDefaultFraction(t *testing.T) {
+	m := &Model{LimitRPM: true, RPM: 100, LimitTPM: true, TPM: 1000}
+	for _, c := range []struct {
+		members, given string
+		want           float64
+	}{
+		{`"high": 0.9, "low": 0.1`, ``, 0},
+		{`"a": 0.7, "b": 0.2, "c": 0.1`, ``, 0}, // their sum is a little below 1
+		{`"a": 0.2, "b": 0.4, "c": 0.3, "d": 0.1`, ``, 0},
+		{`"a": 1, "b": 1`, ``, 0},
+		{`"a": 0.875`, ``, 0.125},
+		{`"a": 0.5`, ``, 0.25},
+		{`"a": {"type": "rpm", "value": 100}`, ``, 0},
+		{`"a": {"type": "tpm", "value": 875}`, ``, 0.125},
+		{`"high": 0.9, "low": 0.1`, `"default_priority": 0.25`, 0.25},
+		{`"high": 0.5`, `"default_priority": 0`, 0},
+		{`"high": 0.5`, `"default_priority": 0.5`, 0.5},
+	} {
+		p := mustParse(t, with(`"litellm_settings": {"callbacks": ["dynamic_rate_limiter_v3"], "priority_reservation": {`+c.members+`}, "priority_reservation_settings": {`+c.given+`}}`))
+		if got := p.DefaultFraction(m); got != c.want {
+			t.Errorf("%s %s: %v, want %v", c.members, c.given, got, c.want)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	p := mustParse(t, withParams(""))
 	if p.DefaultPriority != 0.25 || p.SaturationThreshold != 0.5 || p.HasSaturationThreshold || p.SaturationTTL != 60 {
@@ -639,7 +665,7 @@ func TestSettings(t *testing.T) {
 		"litellm_settings": {"priority_reservation_settings": {"default_priority": 0, "saturation_threshold": 0.5, "saturation_check_cache_ttl": "5"}},
 		"fairshare_settings": {"error_format": "litellm", "max_body_bytes": "1024", "host": "apisix", "client_retries": true, "grace_seconds": 3,
 			"pass_through_paths": ["/v1/files", "/v1/batches/*"]}`))
-	if p.DefaultPriority != 0 || p.SaturationThreshold != 0.5 || !p.HasSaturationThreshold || p.SaturationTTL != 5 {
+	if p.DefaultPriority != 0 || !p.HasDefaultPriority || p.SaturationThreshold != 0.5 || !p.HasSaturationThreshold || p.SaturationTTL != 5 {
 		t.Errorf("priority settings set: %+v", p)
 	}
 	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries || p.GraceMS != 3000 {
@@ -714,7 +740,7 @@ func TestWarnings(t *testing.T) {
 			with(`"litellm_settings": {"callbacks": ["dynamic_rate_limiter", "dynamic_rate_limiter_v3"], "priority_reservation": {"a": 1, "b": 1}}`),
 			[]string{
 				noMaster, `litellm_settings.callbacks: both limiters are named: dynamic_rate_limiter_v3 is used`,
-				`litellm_settings.priority_reservation: reserves with default_priority (0.25) more than all of model "m": each part is divided by their sum`,
+				`litellm_settings.priority_reservation: reserves more than all of model "m": each part is divided by their sum`,
 			},
 		},
 		{

@@ -45,18 +45,23 @@ func (r *reading) limiter(p *Policy, settings place) {
 
 	more := settings.in("priority_reservation_settings")
 	const fraction = "a fraction from 0 to 1"
-	p.DefaultPriority, p.SaturationThreshold, p.SaturationTTL = 0.25, 0.5, 60
+	p.DefaultPriority, p.SaturationThreshold, p.SaturationTTL = defaultPriority, 0.5, 60
 	if f, ok := more.in("default_priority").number(0, 1, fraction); ok {
-		p.DefaultPriority = f
+		p.DefaultPriority, p.HasDefaultPriority = f, true
 	}
 	if p.Limiter == ByPriority {
 		for i := range p.Models {
-			sum := p.DefaultPriority
-			for _, f := range p.Fractions(&p.Models[i]) {
-				sum += f
+			m := &p.Models[i]
+			sum, whose := 0.0, "reserves"
+			for j := range p.Priorities {
+				sum += p.Priorities[j].Fraction(m)
 			}
-			if m := &p.Models[i]; sum > 1+1e-9 && (m.LimitTPM || m.LimitRPM) {
-				r.warn(reservation.path, "reserves with default_priority ("+strconv.FormatFloat(p.DefaultPriority, 'g', -1, 64)+") more than all of model "+document.Quote(m.Name)+": each part is divided by their sum")
+			if p.HasDefaultPriority && sum <= 1+1e-9 {
+				sum += p.DefaultPriority
+				whose = "reserves with default_priority (" + strconv.FormatFloat(p.DefaultPriority, 'g', -1, 64) + ")"
+			}
+			if sum > 1+1e-9 && (m.LimitTPM || m.LimitRPM) {
+				r.warn(reservation.path, whose+" more than all of model "+document.Quote(m.Name)+": each part is divided by their sum")
 				break
 			}
 		}

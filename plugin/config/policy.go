@@ -29,8 +29,10 @@ type Policy struct {
 	// litellm_settings.priority_reservation has members.
 	Priorities []Priority
 	// DefaultPriority is the fraction (0..1) of a model for the one pool of callers
-	// without a priority or with an undeclared one. Only ByPriority uses it.
-	DefaultPriority float64
+	// without a priority or with an undeclared one, if the operator gave it, which
+	// HasDefaultPriority reports. Only ByPriority uses it; see DefaultFraction.
+	DefaultPriority    float64
+	HasDefaultPriority bool
 	// SaturationThreshold is the fraction (0..1) of a model's capacity in use below
 	// which anyone may take idle capacity at once. HasSaturationThreshold reports
 	// that the operator set it, and is not merely seeing LiteLLM's default.
@@ -83,9 +85,15 @@ type Policy struct {
 	OpenMetrics bool
 
 	ErrorFormat ErrorFormat
-	// MaxBodyBytes is the largest request body accepted, 1 KiB to 1 GiB.
+	// LimitHeaders says in whose words answers tell of limits.
+	LimitHeaders LimitHeaders
+	// MaxBodyBytes is the largest request body accepted, 1 KiB to MaxBody.
 	MaxBodyBytes int
-	Host         HostKind
+	// MaxBodies, MaxBodiesPerKey and MaxBodyMemory (bytes) bound the bodies that a
+	// worker waits for at a time.
+	MaxBodies, MaxBodiesPerKey int
+	MaxBodyMemory              int64
+	Host                       HostKind
 	// PassThroughPaths are paths let through unlimited although they are neither
 	// LLM nor management routes; see PassesThrough.
 	PassThroughPaths []string
@@ -144,6 +152,28 @@ func (p *Policy) Fractions(m *Model) []float64 {
 	return fractions
 }
 
+// DefaultFraction is the part of m's capacity, 0..1, that is reserved for callers
+// without a declared priority: what the operator said, or else LiteLLM's default of a
+// quarter, but no more than the declared priorities leave. Nobody wrote that default,
+// so it takes nothing of what somebody did write.
+func (p *Policy) DefaultFraction(m *Model) float64 {
+	if p.HasDefaultPriority {
+		return p.DefaultPriority
+	}
+	over := 1.0
+	for _, f := range p.Fractions(m) {
+		over -= f
+	}
+	const rounding = 1e-9 // of sums such as 0.7 + 0.2 + 0.1
+	if over < rounding {
+		return 0
+	}
+	return min(over, defaultPriority)
+}
+
+// defaultPriority is LiteLLM's (types/utils.py, PriorityReservationSettings).
+const defaultPriority = 0.25
+
 // A Limiter is the rule by which a model's capacity is shared.
 type Limiter uint8
 
@@ -183,6 +213,22 @@ const (
 func (f ErrorFormat) String() string { return errorFormats[f] }
 
 var errorFormats = []string{"documents", "litellm"}
+
+// LimitHeaders are the headers by which answers tell what is left of limits.
+type LimitHeaders uint8
+
+const (
+	// AllLimitHeaders are OpenAI's and LiteLLM's.
+	AllLimitHeaders LimitHeaders = iota
+	// OpenAILimitHeaders are x-ratelimit-limit-requests and its five kin.
+	OpenAILimitHeaders
+	// LiteLLMLimitHeaders are those of LiteLLM's limiters, and what the key spent.
+	LiteLLMLimitHeaders
+	// NoLimitHeaders leaves all of them out.
+	NoLimitHeaders
+)
+
+var limitHeaders = []string{"all", "openai", "litellm", "none"}
 
 // A HostKind is the proxy that Fairshare runs in.
 type HostKind uint8
@@ -298,3 +344,8 @@ func (p Priority) Fraction(m *Model) float64 {
 	}
 	return min(f, 1)
 }
+
+// MaxBody is the most bytes that a configuration may allow a request's body: a VM
+// holds one as it came and one as it goes upstream, in a heap that grows by doubling
+// and may have 1 GiB in Envoy.
+const MaxBody = 64 << 20

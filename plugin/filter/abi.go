@@ -88,8 +88,11 @@ func report(st status) {
 }
 
 // readBuffer gets a part of a buffer, nil if there is none.
-func readBuffer(kind uint32, size int) []byte {
-	if proxyGetBuffer(kind, 0, uint32(size), unsafe.Pointer(&out.data), unsafe.Pointer(&out.size)) != okay {
+func readBuffer(kind uint32, size int) []byte { return readSlice(kind, 0, size) }
+
+// readSlice gets at most size bytes of a buffer from a place on.
+func readSlice(kind uint32, from, size int) []byte {
+	if proxyGetBuffer(kind, uint32(from), uint32(size), unsafe.Pointer(&out.data), unsafe.Pointer(&out.size)) != okay {
 		return nil
 	}
 	return given()

@@ -56,6 +56,7 @@ func (p *plugin) configure() bool {
 	if !p.profile.sharedData {
 		tell(logWarn, kind.String()+" has no shared data: every worker counts for itself")
 	}
+	accept(policy.MaxBodyBytes)
 	p.gateway = flow.NewGateway(worker, policy)
 	if !p.profile.holdHeaders && !p.profile.bodyFirst {
 		p.gateway.ForwardEarly()
@@ -110,7 +111,7 @@ func (s *stream) requestBody(n int, end bool) action {
 	begin()
 	s.bodyCame()
 	if !end {
-		return s.onRequest(s.exchange.BodyGrows(n))
+		return s.onRequest(s.exchange.BodyGrows(clock, n))
 	}
 	return s.requestEnds(n)
 }
@@ -152,6 +153,10 @@ func (s *stream) responseBody(n int, end bool) {
 		return
 	}
 	begin()
+	if n > sliceSize {
+		s.manySlices(n, end)
+		return
+	}
 	var chunk []byte
 	if n > 0 {
 		chunk = readBuffer(responseBody, n)
@@ -159,6 +164,38 @@ func (s *stream) responseBody(n int, end bool) {
 	fault(chunk)
 	if d := s.exchange.ResponseBody(clock, chunk, end); d.Replace {
 		report(proxySetBuffer(responseBody, 0, whole, start(d.Body), uint32(len(d.Body))))
+	}
+}
+
+// manySlices takes a large part of an answer slice by slice: a host may hand over
+// many megabytes at once, all that a buffer before the filter held.
+//
+//go:noinline
+func (s *stream) manySlices(n int, end bool) {
+	// Hosts replace a buffer's begin and nothing in its middle. So what may be
+	// rewritten is taken off the begin, slice by slice, and put behind the end.
+	turns := s.exchange.Rewrites()
+	for at := 0; n > 0 && s.exchange.Answering(); {
+		begin()
+		size := min(n, sliceSize)
+		chunk := readSlice(responseBody, at, size)
+		n -= size
+		if len(chunk) != size {
+			n = 0 // the rest can't be read: it passes unseen, and the answer is judged by what was seen
+		}
+		fault(chunk)
+		d := s.exchange.ResponseBody(clock, chunk, end && n == 0)
+		if !turns {
+			at += size
+			continue
+		}
+		if !d.Replace {
+			d.Body = chunk
+		}
+		report(proxySetBuffer(responseBody, 0, uint32(len(chunk)), nil, 0))
+		if len(d.Body) > 0 {
+			report(proxySetBuffer(responseBody, whole, 0, start(d.Body), uint32(len(d.Body))))
+		}
 	}
 }
 

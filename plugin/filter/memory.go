@@ -17,18 +17,27 @@ import (
 // collector to do. What does not fit is collected memory.
 //
 // One value a callback that is larger has a piece of its own, which is used again
-// as well: large pieces that are dropped are hardly ever found free, see flow.scrape.
+// as well: large pieces that are dropped are hardly ever found free. A client
+// chooses how large its body is, and a heap that has to find room for 0.6, then 2,
+// then 8 MB doubles until the VM has no more. So there are two such pieces and
+// never another: one that is there from the first value which the arena does not
+// hold, and one that has room for the largest body and is made for the first that
+// needs it. Both are bytes without pointers, which the collector does not read.
 var (
 	arena    []byte
 	arenaEnd int
-	large    []byte
-	taken    bool // large is in use
-	inStream bool // the arena is in use: configuration is kept, so it never lies there
+	large    []byte // largeSize, or what the largest body takes
+	largest  int    // bytes, of a request's body that any configuration accepts
+	taken    bool   // large is in use
+	inStream bool   // the arena is in use: configuration is kept, so it never lies there
 )
 
 const (
 	arenaSize = 128 << 10
-	maxLarge  = 512 << 10 // what is kept, the collector looks through
+	largeSize = 512 << 10
+	// sliceSize is how much of a buffer is read at once, where a part is as good
+	// as the whole.
+	sliceSize = 64 << 10
 )
 
 // The heap grows by the room before the first request. The collector runs when
@@ -67,15 +76,23 @@ func malloc(size uint32) unsafe.Pointer {
 		arenaEnd += n
 		return p
 	}
-	if inStream && !taken && arenaSize/2 < n && n <= maxLarge {
+	if inStream && !taken && arenaSize/2 < n && n <= max(largeSize, largest) {
 		if taken = true; n > len(large) {
-			large = make([]byte, min(n+n/4, maxLarge))
+			size := largeSize
+			if n > size {
+				size = largest
+			}
+			large = nil // which may be room for the larger one
+			large = make([]byte, size)
 		}
 		return unsafe.Pointer(&large[0])
 	}
 	b := make([]byte, max(size, 1))
 	return unsafe.Pointer(&b[0])
 }
+
+// accept makes room for bodies of up to n bytes, once one comes.
+func accept(n int) { largest = max(largest, (n+7)&^7) }
 
 // begin starts a callback: what the host handed over before is gone.
 func begin() { inStream, taken, arenaEnd = true, false, 0 }

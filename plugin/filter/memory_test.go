@@ -41,14 +41,21 @@ func TestMallocUsesOneLargePieceAgain(t *testing.T) {
 	if malloc(arenaSize+16) != first {
 		t.Fatal("the next callback got another piece")
 	}
+	accept(8 << 20)
 	begin()
-	more := malloc(3 * arenaSize)
-	begin()
-	if malloc(3*arenaSize) != more || malloc(3*arenaSize) == more {
-		t.Fatal("a larger piece is not used again")
+	most := malloc(8 << 20)
+	for _, size := range []uint32{600 << 10, 8 << 20, arenaSize + 8, 2 << 20, 8<<20 - 1} {
+		begin()
+		if malloc(size) != most {
+			t.Errorf("a value of %d bytes got a piece of its own", size)
+		}
+		if malloc(size) == most {
+			t.Errorf("two values of %d bytes lie in one place", size)
+		}
 	}
+	accept(1 << 20) // a second configuration, beside the first
 	begin()
-	if malloc(maxLarge+8) == more || len(large) > maxLarge {
-		t.Fatal("what is kept grows without bounds")
+	if malloc(8<<20) != most {
+		t.Error("a configuration with a smaller bound took the larger one's room")
 	}
 }

@@ -22,9 +22,13 @@ var limitNames = [...]string{
 // tenants'.
 func (x *Exchange) setLimits(v *quota.Verdict) {
 	x.told.clear()
+	kinds := x.gateway.policy.LimitHeaders
+	if kinds == config.NoLimitHeaders {
+		return
+	}
 	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
-		if !room.Limited {
+		if !room.Limited || kinds == config.LiteLLMLimitHeaders {
 			continue
 		}
 		limit := x.group.rpm
@@ -36,11 +40,37 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 		x.told.number(names[1], room.Caller)
 		x.told.text(names[2], reset)
 	}
-	if v.Pool != nil {
-		x.tellPool(v)
+	if kinds != config.OpenAILimitHeaders {
+		switch {
+		case v.Pool != nil:
+			x.tellPool(v)
+		case x.gateway.policy.Limiter == config.ByActiveKeys:
+			x.tellProject(v)
+		}
+		x.tellMeters(v)
 	}
-	x.tellMeters(v)
 	x.told.done()
+}
+
+// tellProject adds what LiteLLM's dynamic_rate_limiter tells (async_post_call_success_hook):
+// what is left of the model for this key, its "project", and for all, and how many
+// keys are active. A limit that the model does not have is left out.
+func (x *Exchange) tellProject(v *quota.Verdict) {
+	if !v.Requests.Limited && !v.Tokens.Limited {
+		return
+	}
+	if printable(x.group.model.Name) {
+		x.told.text("x-litellm-model_group", x.group.model.Name)
+	}
+	if v.Tokens.Limited {
+		x.told.number("x-ratelimit-remaining-litellm-project-tokens", v.Tokens.Caller)
+		x.told.number("x-ratelimit-remaining-model-tokens", v.Tokens.Model)
+	}
+	if v.Requests.Limited {
+		x.told.number("x-ratelimit-remaining-litellm-project-requests", v.Requests.Caller)
+		x.told.number("x-ratelimit-remaining-model-requests", v.Requests.Model)
+	}
+	x.told.number("x-ratelimit-current-active-projects", v.Keys)
 }
 
 // tellPool adds what LiteLLM's dynamic_rate_limiter_v3 tells: the model's limits and
@@ -173,11 +203,11 @@ func (x *Exchange) fail(f failure) Decision {
 	return x.refuse(e.status, llm.ErrorBody{Message: e.message, Type: "internal_server_error", Code: e.status}, e.metric)
 }
 
-func (x *Exchange) tooLarge() Decision {
-	return x.refuse(413, llm.ErrorBody{
-		Message: "Request body too large: this gateway takes " + strconv.Itoa(x.gateway.policy.MaxBodyBytes) + " bytes",
+func (x *Exchange) tooLarge(now int64) Decision {
+	return x.refuseBody(now, 413, llm.ErrorBody{
+		Message: "Request body too large: this gateway takes " + strconv.Itoa(x.maxBody()) + " bytes",
 		Type:    "invalid_request_error", Code: 413,
-	}, BadRequests)
+	})
 }
 
 // answer answers with JSON.

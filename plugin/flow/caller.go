@@ -14,6 +14,7 @@ type caller struct {
 	until                   int64  // ms; a budget's temporary increase ends then
 	serial                  uint64 // no other caller of the worker has it
 	priority                string
+	spoiled                 int64 // ms, when a body of it was last refused; 0 for never
 
 	// meters can refuse, tallied only count. The key's comes first in either.
 	meters  []metered

@@ -55,6 +55,9 @@ type life struct {
 	watched bool // watch can read the answer
 	early   bool // the headers went upstream before the body was there
 
+	place int   // among those that wait for their body, see bodies
+	read  int64 // bytes of the body that the host has
+
 	// Whom the request is held on, in the order of meters.
 	metered  [quota.MaxMeters]*metered
 	meters   [quota.MaxMeters]*quota.Meter
@@ -133,6 +136,8 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.answerModels()
 	case showShares:
 		return x.answerShares(now, r.query)
+	case resetShares:
+		return x.resetShares(now, r.query)
 	case showMetrics:
 		return x.answerMetrics(now)
 	case manage:
@@ -144,10 +149,17 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	}
 	x.endUser = r.endUser
 
-	if r.length > int64(x.gateway.policy.MaxBodyBytes) {
-		return x.tooLarge()
+	if at := x.caller.spoiled; at != 0 && now-at < suspectMS && e.route != manage {
+		if d := x.unread(now); d != nil {
+			return *d
+		}
 	}
-	x.state = reading
+	if r.length > int64(x.maxBody()) {
+		return x.tooLarge(now)
+	}
+	if d := x.await(); d != nil {
+		return *d
+	}
 	if end {
 		return x.RequestBody(now, nil)
 	}
@@ -159,13 +171,16 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 
 // BodyGrows tells how many bytes of the request's body the host has so far, as
 // long as it is not complete.
-func (x *Exchange) BodyGrows(size int) Decision {
+func (x *Exchange) BodyGrows(now int64, size int) Decision {
 	if x.state != reading {
 		return Decision{}
 	}
-	if size > x.gateway.policy.MaxBodyBytes {
-		x.state = passing
-		return x.tooLarge()
+	if size > x.maxBody() {
+		x.arrived()
+		return x.tooLarge(now)
+	}
+	if d := x.grow(size); d != nil {
+		return *d
 	}
 	return Decision{Pause: true}
 }
@@ -176,9 +191,9 @@ func (x *Exchange) RequestBody(now int64, body []byte) Decision {
 	if x.state != reading {
 		return Decision{}
 	}
-	x.state = passing
-	if len(body) > x.gateway.policy.MaxBodyBytes {
-		return x.tooLarge()
+	x.arrived()
+	if len(body) > x.maxBody() {
+		return x.tooLarge(now)
 	}
 	switch x.route {
 	case chatCompletions, embeddings:
@@ -200,15 +215,15 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	}
 	ask := &x.ask
 	if fault := parse(body, ask); fault != nil {
-		return x.refuse(400, llm.ErrorBody{Message: fault.Message, Type: "invalid_request_error", Param: fault.Param, Code: 400}, BadRequests)
+		return x.refuseBody(now, 400, llm.ErrorBody{Message: fault.Message, Type: "invalid_request_error", Param: fault.Param, Code: 400})
 	}
 	g := x.gateway
 	x.group = g.group(x.caller.resolve(ask.Model))
 	if x.group == nil {
-		return x.refuse(400, llm.ErrorBody{
+		return x.refuseBody(now, 400, llm.ErrorBody{
 			Message: "litellm.BadRequestError: You passed in model=" + clip(ask.Model) + ". There are no healthy deployments for this model",
 			Type:    "invalid_request_error", Param: "model", Code: 400,
-		}, BadRequests)
+		})
 	}
 	if d := x.authorise(); d != nil {
 		return *d
@@ -422,8 +437,10 @@ func (x *Exchange) Done(now int64) {
 	}
 	w := x.gateway.worker
 	switch x.state {
+	case reading:
+		x.arrived()
 	case waiting:
-		x.release(now)
+		x.abandon(now)
 	case answering:
 		if x.hold.Open() {
 			w.count(AbortedRequests, 1)
@@ -444,6 +461,9 @@ var Ended = &Exchange{life: life{state: passing}}
 
 // Waiting reports whether the request is upstream and its answer has not begun.
 func (x *Exchange) Waiting() bool { return x.state == waiting }
+
+// Rewrites reports whether parts of the answer's body may be replaced.
+func (x *Exchange) Rewrites() bool { return x.watched && x.ask.Stream && !x.ask.UsageWanted }
 
 // Answering reports whether the answer's body concerns the gateway.
 func (x *Exchange) Answering() bool { return x.state == answering }

@@ -2,6 +2,9 @@ package flow
 
 import "strconv"
 
+// rewriteMore is more than a rewrite adds beside the model: ,"stream_options":{"include_usage":true}.
+const rewriteMore = 64
+
 // forward rewrites the request for the upstream: the provider's model name and
 // credential, a stream's usage asked for, no compression that would hide the
 // usage, and nothing of the caller's secrets.
@@ -9,15 +12,18 @@ func (x *Exchange) forward(body []byte) Decision {
 	usage := x.asksUsage()
 	d := Decision{}
 	if usage || x.ask.Untidy || x.chosen.ProviderModel != x.ask.Model {
-		x.body = x.ask.Rewrite(x.body[:0], body, x.chosen.ProviderModel, usage)
-		d.Body, d.Replace = x.body, true
+		room := x.rewriteRoom(len(body), 6*len(x.chosen.ProviderModel)+rewriteMore)
+		d.Body, d.Replace = x.ask.Rewrite(room, body, x.chosen.ProviderModel, usage), true
+		if len(d.Body) <= maxScratch {
+			x.body = d.Body
+		}
 	}
 	if x.early {
 		return d // the headers are gone already, see SendEarly
 	}
 	x.edits = x.edits[:0]
 	if d.Replace {
-		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(x.body))})
+		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(d.Body))})
 	}
 	x.direct(x.chosen, x.route)
 	d.Edits = x.edits

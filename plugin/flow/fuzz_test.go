@@ -86,7 +86,7 @@ func FuzzFlow(f *testing.F) {
 				(*x).RequestHeaders(now, [][2]string{{":method", method}, {":path", fuzzPaths[arg%7]}, {"authorization", key}}, end)
 			case 1:
 				reading := (*x).Reading()
-				late(t, reading, (*x).BodyGrows(arg*8))
+				late(t, reading, (*x).BodyGrows(now, arg*8))
 			case 2:
 				reading := (*x).Reading()
 				late(t, reading, (*x).RequestBody(now, []byte(fuzzBodies[arg%7])))

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -142,7 +141,7 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
 			// The upstream's own limits are the operator's, not the caller's.
-			if strings.HasPrefix(name, "x-ratelimit-") && slices.Contains(limitNames[:], name) {
+			if strings.HasPrefix(name, "x-ratelimit-") {
 				a.foreign = append(a.foreign, name)
 			}
 		}

@@ -40,6 +40,7 @@ const (
 	UnpricedRequests
 	Unauthorised
 	BadRequests
+	RefusedBodies
 	PromptTokens
 	CompletionTokens
 	SpentPicoUSD
@@ -74,6 +75,7 @@ var MetricNames = [NumMetrics][2]string{
 	UnpricedRequests:    {"fairshare_unpriced_requests", "requests for models without a price: served free, or refused where a budget would have had to pay"},
 	Unauthorised:        {"fairshare_unauthorised", "requests without a valid key, or for a model that the key may not use"},
 	BadRequests:         {"fairshare_bad_requests", "requests that could not be understood"},
+	RefusedBodies:       {"fairshare_refused_bodies", "requests refused because too many bodies of their key, or in all, were on their way"},
 	PromptTokens:        {"fairshare_prompt_tokens", "input tokens used"},
 	CompletionTokens:    {"fairshare_completion_tokens", "output tokens used"},
 	SpentPicoUSD:        {"fairshare_spent_picousd", "money spent, in 10⁻¹² US dollars"},

@@ -324,12 +324,12 @@ litellm_remaining_api_key_requests_for_model{api_key_alias="alpha",`+hash+`,mode
 litellm_remaining_api_key_tokens_for_model{api_key_alias="alpha",`+hash+`,model="gpt",model_id="None"} 830.0
 litellm_api_key_rate_limit_allowed_metric{api_key_alias="alpha",`+hash+`,rate_limit_type="rpm"} 50.0
 litellm_api_key_rate_limit_allowed_metric{api_key_alias="alpha",`+hash+`,rate_limit_type="tpm"} 5000.0
-litellm_api_key_rate_limit_used_metric{api_key_alias="alpha",`+hash+`,rate_limit_type="rpm"} 8.0
+litellm_api_key_rate_limit_used_metric{api_key_alias="alpha",`+hash+`,rate_limit_type="rpm"} 10.0
 litellm_api_key_rate_limit_used_metric{api_key_alias="alpha",`+hash+`,rate_limit_type="tpm"} 80.0
 litellm_api_key_rate_limit_allowed_metric{api_key_alias="None",hashed_api_key="`+c.ID+`",rate_limit_type="rpm"} 0.0
 litellm_api_key_rate_limit_used_metric{api_key_alias="None",hashed_api_key="`+c.ID+`",rate_limit_type="rpm"} 0.0
 litellm_team_rate_limit_allowed_metric{rate_limit_type="rpm",team="t1",team_alias="QA Prod Bot"} 40.0
-litellm_team_rate_limit_used_metric{rate_limit_type="rpm",team="t1",team_alias="QA Prod Bot"} 8.0
+litellm_team_rate_limit_used_metric{rate_limit_type="rpm",team="t1",team_alias="QA Prod Bot"} 10.0
 litellm_deployment_tpm_limit{api_base="https://llm.example/v1",api_provider="openai",litellm_model_name="llama-3",model_group="gpt",model_id="None"} 10000.0
 litellm_deployment_rpm_limit{api_base="https://llm.example/v1",api_provider="openai",litellm_model_name="llama-3",model_group="gpt",model_id="None"} 60.0
 litellm_total_users 1.0

@@ -17,8 +17,12 @@ func TestPoolsOf(t *testing.T) {
 			`"priority_reservation":{"prod":0.9,"dev":0.1},"priority_reservation_settings":{"default_priority":0}`,
 			quota.Pools{Weights: []uint32{100_000, 900_000, 0}, GraceMS: 10_000},
 		},
-		{ // LiteLLM's default for the rest, which does not fit on top
+		{ // LiteLLM's default for the rest, for which nothing is over
 			`"priority_reservation":{"prod":0.9,"dev":0.1}`,
+			quota.Pools{Weights: []uint32{100_000, 900_000, 0}, GraceMS: 10_000},
+		},
+		{ // one that the operator gave on top
+			`"priority_reservation":{"prod":0.9,"dev":0.1},"priority_reservation_settings":{"default_priority":0.25}`,
 			quota.Pools{Weights: []uint32{80_000, 720_000, 200_000}, GraceMS: 10_000},
 		},
 		{ // What fits stays as it is.

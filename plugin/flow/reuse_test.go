@@ -124,7 +124,7 @@ func play(g *Gateway, now int64, c *turn, reclaim bool) string {
 	x := g.Open()
 	d := tell(x.RequestHeaders(now, h.pairs(c.headers), c.body == ""))
 	if d.Pause {
-		tell(x.BodyGrows(1))
+		tell(x.BodyGrows(now, 1))
 		body := h.text(c.body)
 		d = tell(x.RequestBody(now, unsafe.Slice(unsafe.StringData(body), len(body))))
 	}

@@ -17,6 +17,7 @@ const (
 	alive
 	manage // the management API, see package admin
 	showShares
+	resetShares
 	showMetrics
 	passThrough
 )
@@ -40,6 +41,7 @@ var endpoints = [...]endpoint{
 	{"/health/liveliness", "GET", alive},
 	{"/health/liveness", "GET", alive},
 	{"/fairshare/shares", "GET", showShares},
+	{"/fairshare/reset", "POST", resetShares},
 	{"/metrics", "GET", showMetrics},
 }
 

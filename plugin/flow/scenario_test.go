@@ -218,7 +218,7 @@ func (d *driver) Send(name string, r script.Request) (script.Outcome, error) {
 	decision := x.RequestHeaders(d.now, slices.Clone(head), len(r.Body) == 0)
 	head = edit(head, decision.Edits)
 	for piece := 1; piece < d.pieces && decision.Pause && len(r.Body) > 0; piece++ {
-		decision = x.BodyGrows(len(r.Body) * piece / d.pieces)
+		decision = x.BodyGrows(d.now, len(r.Body)*piece/d.pieces)
 	}
 	body := r.Body
 	if decision.Pause {

@@ -35,6 +35,7 @@ type Worker struct {
 	// verdict is that of the admission under way: a value that is passed on by its
 	// address TinyGo would put on the heap each time.
 	verdict quota.Verdict
+	bodies  bodies
 	serial  uint64 // of the answers that this worker made itself
 
 	warning string // for the operator's log
@@ -234,10 +235,11 @@ func (g *Gateway) ForwardEarly() { g.early = true }
 //
 // As in LiteLLM the declared reservations are divided by their sum if that exceeds 1.
 // There default_priority comes on top of them: prod 0.9, dev 0.1 and 0.25 for the
-// rest promise 1.25 of the model, and the first to come get it. Here all of them
-// together are then divided by their sum, so that each can be kept.
+// rest promise 1.25 of the model, and the first to come get it. Here, if the
+// operator wrote such a sum, all of them together are divided by it, so that each can
+// be kept; a default that nobody wrote takes only what is over.
 func poolsOf(p *config.Policy, m *config.Model) quota.Pools {
-	fractions := append(p.Fractions(m), p.DefaultPriority)
+	fractions := append(p.Fractions(m), p.DefaultFraction(m))
 	sum := 0.0
 	for _, f := range fractions {
 		sum += f

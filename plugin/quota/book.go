@@ -134,6 +134,17 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 			m := &l.limits[k]
 			p.ceiling[m.d] = r.ceiling(m.d, m.capacity, byte(i), int64(weight))
 		}
+		in := &l.inside[i]
+		*in = peers{ceiling: [2]int64{math.MaxInt64, math.MaxInt64}, left: p.ceiling}
+		for k := range l.limits[:l.n] {
+			m := &l.limits[k]
+			in.total[m.d] = mulDiv(m.capacity*milli, int64(weight), One)
+		}
+	}
+	for line := r.first(); line < r.end() && len(hard) > 0; line += lineSize {
+		if pool := r[line+linePool]; int(pool) < len(hard) && r.active(line) {
+			l.inside[pool].weights += r.at4(line + lineWeight)
+		}
 	}
 	for line := r.first(); line < r.end(); line += lineSize {
 		if !r.active(line) {
@@ -149,6 +160,13 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 					mates = &l.everyone[MaxPools]
 				}
 				mates.useful[d] += kept
+			}
+			if pool := r[line+linePool]; int(pool) < len(hard) {
+				in := &l.inside[pool]
+				kept := in.keptFor(r, d, line, ms)
+				if in.kept[d] += kept; kept >= milli {
+					in.useful[d] += kept
+				}
 			}
 		}
 	}
@@ -195,7 +213,13 @@ func (r record) copyTo(b *Book, now int64, t *Terms, l *look) {
 		}
 		for i := range l.limits[:l.n] {
 			m := &l.limits[i]
-			share, available := l.shareOf(m, p.active), p.available(l, m, ms)/milli
+			share, available := l.shareOf(m, p.active), p.available(l, m, ms)
+			if l.hard {
+				l.inCeiling, l.weights = true, l.inside[pool].weights
+				available = min(available, l.inside[pool].available(l, m, ms))
+				l.inCeiling, l.weights = false, p.weights
+			}
+			available /= milli
 			if m.d == tokens {
 				k.TokenShare, k.TokensAvailable = share, available
 			} else {

@@ -42,7 +42,7 @@ func TestClearingGoesOnWhenTheStoreWorks(t *testing.T) {
 			t.Errorf("%s: the model has %d slots, %d held, %d reclaimed; want 3, 3, 6", name, b.Slots, b.Held, b.Totals.Reclaimed)
 		}
 		for _, m := range claim.Meters {
-			if b := balanceOf(t, alive, now, m); b.Slots != 3 || b.Held != 27 || b.Hold != 3 || b.Requests != 9 {
+			if b := balanceOf(t, alive, now, m); b.Slots != 3 || b.Held != 27 || b.Hold != 3 || b.Requests != 9 || b.Spent != 54 || b.Tokens != 6 || b.TotalSpent != 54 {
 				t.Errorf("%s: %d: %+v", name, m.ID[0], b)
 			}
 		}

@@ -76,6 +76,7 @@ func (l *Ledger) tryEnd(now int64, e *ending) error {
 		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
 			switch {
 			case void:
+				l.one.refund(h, m) // the leader charged what was held
 			case e.how == undone:
 				l.one.untake(h, m)
 			default:

@@ -130,7 +130,7 @@ func (w *world) play() {
 }
 
 func (w *world) ask(l *Ledger, now int64, r *wish) {
-	c := Claim{Key: r.key, Weight: w.weight(r.key), Pool: r.pool, Exact: unit.Tokens(r.size)}
+	c := w.claim(r.key, r.pool, r.size)
 	for range 1000 {
 		fate := w.rng.IntN(20)
 		var v Verdict
@@ -259,6 +259,7 @@ func TestProperties(t *testing.T) {
 		{"keys", 20, keysMinute},
 		{"pools", 30, poolsMinute},
 		{"keys of a pool", 20, poolKeysMinute},
+		{"keys of a hard pool", 20, hardKeysMinute},
 		{"weights", 10, weightsMinute},
 		{"anything", 20, anyMinute},
 	}
@@ -284,7 +285,7 @@ func TestProperties(t *testing.T) {
 // request in flight from the minute before, or asks at once for a single token.
 func (w *world) known(key uint64, pool uint8) {
 	if w.rng.IntN(2) == 0 {
-		c := Claim{Key: key, Weight: w.weight(key), Pool: pool, Exact: 1}
+		c := w.claim(key, pool, 1)
 		v, err := w.ledgers[0].decide(t0-second, w.terms, c)
 		if err != nil {
 			w.fatal("%v", err)
@@ -295,6 +296,15 @@ func (w *world) known(key uint64, pool uint8) {
 		}
 	}
 	w.wish(wish{key: key, pool: pool, size: 1})
+}
+
+// claim is what a key asks for. In a group with hard pools its weight is its pool's.
+func (w *world) claim(key uint64, pool uint8, size int64) Claim {
+	c := Claim{Key: key, Weight: w.weight(key), Pool: pool, Exact: unit.Tokens(size)}
+	if int(pool) < len(w.terms.Hard) {
+		c.Weight, c.Hard = w.terms.Hard[pool], true
+	}
+	return c
 }
 
 func (w *world) weight(key uint64) uint32 {
@@ -453,6 +463,59 @@ func poolKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 			weights, w.capacity, peers, watched, from, got, part, size, lent)
 	}
 	w.stranded()
+}
+
+// hardKeysMinute: keys of pools that have ceilings, and in every other minute some
+// without a priority; all known from the beginning. A key's part is that of its
+// pool's reservation, or of the model among all keys if that is less.
+func hardKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
+	terms, most := termsOf(rng, 1000)
+	for _, weight := range poolsOf(rng) {
+		terms.Hard = append(terms.Hard, max(weight, One/100))
+	}
+	w := worldOf(t, rng, &terms, workers)
+	pools := len(terms.Hard)
+	watched := uint8(rng.IntN(pools))
+	from, peers, sum := 1+rng.Int64N(minuteMS-1), 1, 0.0
+	unreserved := rng.IntN(2) * 3
+	for k := range 1 + rng.IntN(30) {
+		pool := uint8(rng.IntN(pools))
+		switch {
+		case k == 0 || rng.IntN(3) == 0:
+			pool = watched
+		case rng.IntN(9) < unreserved:
+			pool = NoPool
+		}
+		if pool == watched && k > 0 {
+			peers++
+		}
+		sum += float64(w.claim(uint64(k+1), pool, 1).Weight)
+		w.known(uint64(k+1), pool)
+		if k > 0 {
+			w.somehow(uint64(k+1), pool, most)
+		}
+	}
+	size := sized(rng, 1+rng.Int64N(most))
+	w.backlog(1, watched, from, size, true)
+	inPool := w.reserved(terms.Hard, watched) / float64(peers)
+	share := min(inPool, w.reserved(terms.Hard, watched)*One/sum)
+	lent := w.lent(share, func(r *wish) bool { return r.key != 1 })
+	largest := make([]int64, pools)
+	for i := range largest {
+		largest[i] = w.lent(w.reserved(terms.Hard, uint8(i)), func(r *wish) bool { return int(r.pool) == i })
+	}
+	w.play()
+	part := share*float64(minuteMS-from)/minuteMS - 1
+	if got := float64(w.watched); got < part-float64(size+lent)-1 {
+		t.Errorf("hard pools %v, capacity %d: one of %d keys of pool %d, which asks from %d ms on, gets %.0f, want %.1f less a request of %d and one of %d lent",
+			terms.Hard, w.capacity, peers, watched, from, got, part, size, lent)
+	}
+	for i := range terms.Hard {
+		took := float64(record(w.store.cells[terms.Key].value).takenBy(tokens, uint8(i)))
+		if ceiling := w.reserved(terms.Hard, uint8(i)); terms.LimitTPM && took > max(ceiling, float64(largest[i])) {
+			t.Errorf("hard pools %v, capacity %d: pool %d took %.0f of %.1f", terms.Hard, w.capacity, i, took, ceiling)
+		}
+	}
 }
 
 // weightsMinute: keys of different weights ask without pause. Each has a part of

@@ -67,7 +67,7 @@ func (l *look) explain(m *limit, msLeft int64) {
 	switch {
 	case l.hard && (l.weight == 0 || m.want*milli > m.ceiling && m.want <= m.left):
 		w.By = ByPriority
-		w.Share, w.Taken = whole(mulDiv(m.capacity*milli, l.weight, One)), l.pooled(m.d, l.pool)
+		w.Share, w.Taken = whole(mulDiv(m.capacity*milli, l.weight, One)), l.takenBy(m.d, l.pool)
 	case m.capacity == 0 || m.want > m.left:
 		w.By = ByModel
 		w.Share, w.Taken = m.capacity, l.total(m.d)
@@ -85,12 +85,12 @@ func (l *look) explain(m *limit, msLeft int64) {
 			if mine {
 				mates++
 			}
-			if line != l.me && (mine || l.count == 0) {
+			if line != l.me && (mine || l.count == 0 && !m.inPool) {
 				w.Others++
 			}
 		}
 		w.Share, w.Taken = l.shareOf(m, mates), l.taken(m.d, l.me)
-		w.Left = min(m.left, max(0, pool)/milli)
+		w.Left = min(m.left, max(0, min(pool, m.ceiling))/milli)
 		w.Kept = max(0, w.Left-max(0, m.room)/milli)
 	}
 }

@@ -105,7 +105,7 @@ func (l *look) others(m *limit, left, total, msLeft int64) int64 {
 		return 0
 	}
 	k := keeping{record: l.record, d: m.d, me: l.me, total: total, weights: l.weights, msLeft: msLeft, weight: -1}
-	if l.count > 0 {
+	if l.pooled() {
 		return min(left, k.sum(l.pool))
 	}
 	r, sum, pools := l.record, int64(0), uint64(0) // a bit for each with a ceiling that has a line
@@ -168,6 +168,34 @@ func (l *look) keyRoom(m *limit, left, total, msLeft int64) int64 {
 	return room
 }
 
+// pooled reports whether the caller's peers are the keys of its pool alone.
+func (l *look) pooled() bool { return l.count > 0 || l.inCeiling }
+
+// ceilingRoom is what the caller may take of its pool's ceiling, in thousandths: the
+// pool's keys share its reservation by the same rule as all keys the model. It
+// reports as well whether a first request that is larger may exceed that.
+//
+//go:noinline
+func (l *look) ceilingRoom(m *limit, msLeft int64) (room int64, lends bool) {
+	weights, shared, useful := l.weights, m.shared, m.useful
+	l.inCeiling, l.weights = true, l.poolWeights
+	room = l.keyRoom(m, m.ceiling, l.secured(m), msLeft)
+	// Of a pool that took nothing yet the first request may be larger than the ceiling.
+	lends = !m.blocked(room) || m.blocked(m.ceiling) || m.blocked(l.share(m)) && m.useful < m.ceiling
+	l.inCeiling, l.weights, m.shared, m.useful = false, weights, shared, useful
+	return room, lends
+}
+
+// weighPool sums the weights of the active keys of the caller's pool.
+func (l *look) weighPool() {
+	l.poolWeights = 0
+	for line := l.first(); line < l.end(); line += lineSize {
+		if l.record[line+linePool] == l.pool && l.active(line) {
+			l.poolWeights += l.at4(line + lineWeight)
+		}
+	}
+}
+
 // share is the caller's part of what it and its peers share, in thousandths.
 func (l *look) share(m *limit) int64 {
 	return mulDiv(m.shared, l.at4(l.me+lineWeight), max(1, l.weights))
@@ -183,6 +211,8 @@ func (l *look) firstOfKey(m *limit, left int64) bool {
 // secured is what the caller and its peers share whatever others do, in thousandths.
 func (l *look) secured(m *limit) int64 {
 	switch {
+	case l.inCeiling:
+		return mulDiv(m.capacity*milli, l.weight, One)
 	case l.count == 0:
 		return m.capacity * milli
 	case int(l.pool) < l.count:
@@ -246,7 +276,7 @@ func (l *look) sumUseful(m *limit, total, msLeft int64) int64 {
 
 // peer reports whether a line's key is one of those that the caller shares with.
 func (l *look) peer(line int) bool {
-	return line != l.me && l.active(line) && (l.count == 0 || l.record[line+linePool] == l.pool)
+	return line != l.me && l.active(line) && (!l.pooled() || l.record[line+linePool] == l.pool)
 }
 
 // asks is what a line's key takes at a time, at least 1: the mean of this minute's
@@ -267,11 +297,11 @@ func (r record) asks(d dimension, line int) int64 {
 // ceiling is what a pool may still take of its priority's reserved part of c,
 // in thousandths: under the first dynamic limiter a reservation is also a limit.
 func (r record) ceiling(d dimension, c int64, pool byte, part int64) int64 {
-	return max(0, mulDiv(c*milli, part, One)-r.pooled(d, pool)*milli)
+	return max(0, mulDiv(c*milli, part, One)-r.takenBy(d, pool)*milli)
 }
 
-// pooled is what a pool's lines took of the minute.
-func (r record) pooled(d dimension, pool byte) int64 {
+// takenBy is what a pool's lines took of the minute.
+func (r record) takenBy(d dimension, pool byte) int64 {
 	sum := int64(0)
 	for line := r.first(); line < r.end(); line += lineSize {
 		if r[line+linePool] == pool {

@@ -7,7 +7,8 @@ import (
 	"fairshare/plugin/unit"
 )
 
-// What a dead VM held must come back. Each worker has a seat: a small record
+// What a dead VM held must not stay held: it is charged, since a prompt went upstream
+// and nobody learns any more what came of it. Each worker has a seat: a small record
 // that it beats, and pages on which it notes what it holds before anything can
 // happen to it. A seat that stops beating is taken off the books by the leader.
 const (
@@ -482,13 +483,13 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) (whole bool) 
 		}
 		group, h := p.hold(i)
 		failed := false
-		l.reclaim(&h)
+		l.reclaim(now, &h)
 		for _, t := range groups {
 			if t.id != group {
 				continue
 			}
 			for l.begin(t); l.read(now); l.swap() {
-				l.buf.close(&h, false, nil, t)
+				l.buf.close(&h, false, &Spent{Total: h.tokens, Cost: h.cost, Estimated: true}, t)
 				l.buf.add(atReclaimed, 1)
 			}
 			failed = failed || l.err != nil
@@ -507,13 +508,13 @@ func (l *Ledger) clearPage(now int64, key string, groups []*Terms) (whole bool) 
 	return whole
 }
 
-// reclaim takes a dead worker's hold off its meters, and leaves in it those that
-// can't be changed now. Minutes and periods stay as they are, by whatever rule:
-// only the books of the hold's own time change.
-func (l *Ledger) reclaim(h *Hold) {
+// reclaim takes a dead worker's hold off its meters, charges it there, and leaves in
+// it those that can't be changed now. Minutes and periods stay as they are, by whatever
+// rule: only the books of the hold's own time change.
+func (l *Ledger) reclaim(now int64, h *Hold) {
 	left := 0
 	for _, m := range h.meters[:h.nmeters] {
-		if !l.reclaimFrom(m, h) {
+		if !l.reclaimFrom(now, m, h) {
 			h.meters[left] = m
 			left++
 		}
@@ -521,7 +522,7 @@ func (l *Ledger) reclaim(h *Hold) {
 	h.nmeters = left
 }
 
-func (l *Ledger) reclaimFrom(m *Meter, h *Hold) bool {
+func (l *Ledger) reclaimFrom(now int64, m *Meter, h *Hold) bool {
 	a := &l.one
 	for try := range MaxTries {
 		v, cas, st := l.store.Get(m.key)
@@ -538,6 +539,7 @@ func (l *Ledger) reclaimFrom(m *Meter, h *Hold) bool {
 		}
 		a.cas, a.fresh = cas, false
 		a.drop(h, m)
+		a.charge(now, h, h.held(m), m)
 		if st = l.put(m, a); st != Mismatch {
 			return st == OK
 		}

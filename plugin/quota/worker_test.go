@@ -45,8 +45,8 @@ func TestDeadWorkersHoldsComeBackInTenSeconds(t *testing.T) {
 	if err := alive.Settle(at, terms, &mine, Spent{Total: 10}); err != nil {
 		t.Fatal(err)
 	}
-	if b := read(t, alive, at, terms); b.Slots != 0 || b.Held != 0 || b.Used != 10 {
-		t.Fatalf("slots %d held %d used %d, want 0 0 10", b.Slots, b.Held, b.Used)
+	if b := read(t, alive, at, terms); b.Slots != 0 || b.Held != 0 || b.Used != 410 {
+		t.Fatalf("slots %d held %d used %d, want 0 0 and 10 besides the 400 of the dead", b.Slots, b.Held, b.Used)
 	}
 	// The seat is free again, and its pages are empty.
 	var p page
@@ -117,8 +117,8 @@ func TestWorkerThatWasOnlySlow(t *testing.T) {
 	if err := slow.Settle(t0+20*second, terms, &h, Spent{Total: 7}); err != nil {
 		t.Fatal(err)
 	}
-	if b := read(t, other, t0+20*second, terms); b.Slots != 1 || b.Held != 10 || b.Used != 7 {
-		t.Fatalf("slots %d held %d used %d, want 1 10 7", b.Slots, b.Held, b.Used)
+	if b := read(t, other, t0+20*second, terms); b.Slots != 1 || b.Held != 10 || b.Used != 10 {
+		t.Fatalf("slots %d held %d used %d, want 1 10 and the 10 that were charged already", b.Slots, b.Held, b.Used)
 	}
 	again := hold(t, slow, t0+21*second, terms, 1)
 	if err := slow.Release(t0+21*second, terms, &again); err != nil {

@@ -244,6 +244,7 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	if d := x.unservable(); d != nil {
 		return *d
 	}
+	ask.Measure(x.chosen.ProviderModel)
 	claim := g.claim(x.group, x.caller)
 	claim.Ask = quota.Ask{
 		TextBytes:   ask.TextBytes,

@@ -22,8 +22,11 @@ func (x *Exchange) forward(body []byte) Decision {
 		return d // the headers are gone already, see SendEarly
 	}
 	x.edits = x.edits[:0]
-	if d.Replace {
+	switch {
+	case d.Replace:
 		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(d.Body))})
+	case !x.sized:
+		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(body))})
 	}
 	x.direct(x.chosen, x.route)
 	d.Edits = x.edits
@@ -38,7 +41,12 @@ func (x *Exchange) asksUsage() bool {
 
 // direct edits the request's headers for an upstream.
 func (x *Exchange) direct(to *target, r route) {
-	x.dropInternal()
+	for _, name := range x.dropped {
+		x.edits = push(x.edits, Edit{Op: Remove, Name: name})
+	}
+	if !x.json {
+		x.edits = push(x.edits, Edit{Name: "content-type", Value: jsonType})
+	}
 	for c := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
 			x.edits = push(x.edits, Edit{Op: Remove, Name: credentialNames[c]})

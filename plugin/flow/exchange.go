@@ -126,6 +126,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	if e.route == alive {
 		return x.answer(200, append(x.body[:0], `"I'm alive!"`...))
 	}
+	if e.route == ready {
+		return x.answer(200, append(x.body[:0], `{"status":"healthy","db":"Not connected","cache":null}`...))
+	}
 	if e.route == showMetrics && x.gateway.policy.OpenMetrics {
 		return x.answerMetrics(now)
 	}
@@ -135,6 +138,10 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	switch e.route {
 	case listModels:
 		return x.answerModels()
+	case showModel:
+		return x.answerModel(r.path)
+	case showHealth:
+		return x.answerHealth()
 	case showShares:
 		return x.answerShares(now, r.query)
 	case showMetrics:

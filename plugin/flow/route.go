@@ -14,7 +14,10 @@ const (
 	chatCompletions
 	embeddings
 	listModels
+	showModel
+	showHealth
 	alive
+	ready
 	manage // the management API, see package admin
 	showShares
 	showMetrics
@@ -39,6 +42,8 @@ var endpoints = [...]endpoint{
 	{"/models", "GET", listModels},
 	{"/health/liveliness", "GET", alive},
 	{"/health/liveness", "GET", alive},
+	{"/health/readiness", "GET", ready},
+	{"/health", "GET", showHealth},
 	{"/fairshare/shares", "GET", showShares},
 	{"/metrics", "GET", showMetrics},
 }
@@ -60,10 +65,13 @@ func find(path string) *endpoint {
 	return nil
 }
 
-// findOffice finds a route of the management API.
+// findOffice finds a route of the management API, or one whose path names a model.
 //
 //go:noinline
 func (x *Exchange) findOffice(r *requestHead) *endpoint {
+	if _, ok := modelOf(r.path); ok && (r.method == "GET" || r.method == "HEAD") {
+		return &endpoint{r.path, "GET", showModel}
+	}
 	path := strings.Clone(r.path) // a key in it is needed when the body is there
 	if len(path) > 1 && path[len(path)-1] == '/' {
 		path = path[:len(path)-1]

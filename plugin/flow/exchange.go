@@ -144,6 +144,8 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.answerHealth()
 	case showShares:
 		return x.answerShares(now, r.query)
+	case resetShares:
+		return x.resetShares(now, r.query)
 	case showMetrics:
 		return x.answerMetrics(now)
 	case manage:
@@ -448,7 +450,7 @@ func (x *Exchange) Done(now int64) {
 	case reading:
 		x.arrived()
 	case waiting:
-		x.release(now)
+		x.abandon(now)
 	case answering:
 		if x.hold.Open() {
 			w.count(AbortedRequests, 1)

@@ -9,14 +9,39 @@ import (
 	"fairshare/plugin/unit"
 )
 
+// resetShares is POST /fairshare/reset?model=: the operator's way out where an upstream
+// told nonsense, see quota.Ledger.Reset.
+//
+//go:noinline
+func (x *Exchange) resetShares(now int64, query string) Decision {
+	gr, d := x.groupAsked(query)
+	if gr == nil {
+		return d
+	}
+	if err := x.gateway.worker.ledger.Reset(now, &gr.terms); err != nil {
+		return x.fail(admissionFailure(err))
+	}
+	body := append(x.body[:0], `{"model":`...)
+	return x.answer(200, append(llm.AppendString(body, gr.model.Name), `,"reset":true}`...))
+}
+
+// groupAsked is the model group that a query names, or nil and the answer that there is
+// none.
+func (x *Exchange) groupAsked(query string) (*group, Decision) {
+	asked := admin.Parameter(query, "model", ' ')
+	if gr := x.gateway.group(asked); gr != nil {
+		return gr, Decision{}
+	}
+	return nil, x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
+}
+
 // answerShares is GET /fairshare/shares?model=: the group's book as it is now, who
 // has which share of it, and why somebody was refused last.
 func (x *Exchange) answerShares(now int64, query string) Decision {
 	w := x.gateway.worker
-	asked := admin.Parameter(query, "model", ' ')
-	gr := x.gateway.group(asked)
+	gr, none := x.groupAsked(query)
 	if gr == nil {
-		return x.refuse(404, llm.ErrorBody{Message: "There is no model " + clip(asked) + ": name one with ?model=", Type: "invalid_request_error", Param: "model", Code: 404}, BadRequests)
+		return none
 	}
 	b, why := &w.report.book, &w.report.why
 	err := w.ledger.Read(now, &gr.terms, b)

@@ -207,7 +207,7 @@ func TestSharesAndMetricsAgree(t *testing.T) {
 				x := open[n-1]
 				open = open[:n-1]
 				x.ResponseHeaders(now, [][2]string{{":status", "200"}, {"content-type", "application/json"}}, false)
-				x.ResponseBody(now, fmt.Appendf(nil, `{"usage":{"prompt_tokens":7,"completion_tokens":%d}}`, rng.IntN(60)), true)
+				x.ResponseBody(now, fmt.Appendf(nil, `{"usage":{"prompt_tokens":7,"completion_tokens":%d}}`, rng.IntN(30)), true)
 				x.Done(now)
 			} else {
 				x := at.Open()

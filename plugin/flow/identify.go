@@ -47,7 +47,7 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 		}, Unauthorised)
 		return &d
 	}
-	if x.route == showShares || x.route == showMetrics || x.route == manage && !x.office.Own {
+	if x.route == showShares || x.route == resetShares || x.route == showMetrics || x.route == manage && !x.office.Own {
 		d := x.refuseKey("Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route="+clip(r.path)+". Your role=unknown. Your user_id=***", "auth_error")
 		return &d
 	}

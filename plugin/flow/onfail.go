@@ -18,6 +18,7 @@ const (
 	unsettled                     // the books could not be changed when the answer ended
 	unreadable                    // an answer of which nothing could be read (compressed, unknown type)
 	noUsage                       // an answer without usage
+	clientLeft                    // the client closed before its answer began
 	queueFull                     // a usage report found no room
 )
 
@@ -47,6 +48,7 @@ var onFail = [...]effect{
 	unsettled:      {metric: UnsettledRequests},
 	unreadable:     {metric: EstimatedRequests},
 	noUsage:        {metric: EstimatedRequests},
+	clientLeft:     {metric: EstimatedRequests},
 	queueFull:      {metric: QueueDropped},
 }
 

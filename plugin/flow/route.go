@@ -20,6 +20,7 @@ const (
 	ready
 	manage // the management API, see package admin
 	showShares
+	resetShares
 	showMetrics
 	passThrough
 )
@@ -45,6 +46,7 @@ var endpoints = [...]endpoint{
 	{"/health/readiness", "GET", ready},
 	{"/health", "GET", showHealth},
 	{"/fairshare/shares", "GET", showShares},
+	{"/fairshare/reset", "POST", resetShares},
 	{"/metrics", "GET", showMetrics},
 }
 

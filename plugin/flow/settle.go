@@ -3,6 +3,7 @@ package flow
 import (
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
+	"fairshare/plugin/unit"
 )
 
 // spent is what usage that the upstream told costs.
@@ -37,6 +38,37 @@ func (x *Exchange) settle(now int64, whole bool) {
 		w.count(onFail[why].metric, 1)
 		w.count(EstimatedTokens, int64(s.Total))
 	}
+	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
+		w.count(onFail[unsettled].metric, 1)
+	}
+	x.book(now, &u, &s)
+}
+
+// abandonedTokenMS is how long a model is taken to write for one token of an answer
+// that nobody waited for: a hundred tokens a second, as the faster hosted ones do.
+const abandonedTokenMS = 10
+
+// abandon settles a request whose client left before its answer began. Its upstream had
+// the prompt and was at work: the input is charged whole, the output as far as it was
+// expected and could be written in that time. Where the upstream or the proxy breaks
+// off instead, the proxy answers by itself, whose headers come first, and release
+// gives everything back.
+//
+//go:noinline
+func (x *Exchange) abandon(now int64) {
+	if !x.hold.Open() {
+		return
+	}
+	w := x.gateway.worker
+	var u llm.Usage
+	u.Prompt, u.Completion = x.hold.Estimate()
+	u.Completion = min(u.Completion, unit.Tokens(x.hold.Age(now)/abandonedTokenMS))
+	u.Total = u.Prompt.Plus(u.Completion)
+	s := x.spent(&u)
+	s.Estimated = true
+	w.count(AbortedRequests, 1)
+	w.count(onFail[clientLeft].metric, 1)
+	w.count(EstimatedTokens, int64(s.Total))
 	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
 		w.count(onFail[unsettled].metric, 1)
 	}

@@ -129,11 +129,11 @@ func (l *Ledger) refusal(now int64, c *Claim, h *Hold, enforced bool) refusal {
 			e := m.enforced()
 			m = &e
 		}
-		why := a.refuses(now, want, m)
+		why := a.refuses(now, want, h.atLeast(want), m)
 		if why == Admitted {
 			continue
 		}
-		r.wait = max(r.wait, a.wait(now, want, m))
+		r.wait = max(r.wait, a.wait(now, want, h.atLeast(want), m))
 		if r.by < 0 || why < r.why {
 			r.by, r.why = i, why
 		}
@@ -163,7 +163,8 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 					e := m.enforced()
 					limits = &e
 				}
-				if why = a.refuses(now, int64(h.wants(m)), limits); why != Admitted {
+				want := int64(h.wants(m))
+				if why = a.refuses(now, want, h.atLeast(want), limits); why != Admitted {
 					by, err = i, errRefused
 					break
 				}

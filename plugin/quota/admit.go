@@ -91,8 +91,11 @@ type Hold struct {
 	tokens unit.Tokens
 	input  unit.Tokens // the estimate's two parts
 	output unit.Tokens
-	bytes  int64 // of text asked, to learn the ratio
-	at     int64 // ms, when it was admitted
+	bytes  int64       // of text asked, to learn from, and the next two
+	media  unit.Tokens // beside it
+	most   unit.Tokens // that the caller allowed, less than 0 for no cap
+	least  unit.Tokens // of the model that such a request may well come to
+	at     int64       // ms, when it was admitted
 	want   unit.Tokens
 	shade  unit.Tokens // the same for meters whose tokens are in shadow, see wants
 	cost   unit.PicoUSD
@@ -115,6 +118,9 @@ func (h *Hold) Open() bool { return h.open }
 // Estimate is what the request was expected to cost, for answers that don't
 // tell.
 func (h *Hold) Estimate() (input, output unit.Tokens) { return h.input, h.output }
+
+// Age is how long ago the request was admitted, in ms.
+func (h *Hold) Age(now int64) int64 { return max(0, now-h.at) }
 
 // Spent is what an answer cost.
 type Spent struct {
@@ -200,11 +206,11 @@ decide:
 				}
 				if why != Admitted {
 					m, want := c.Meters[by].enforced(), int64(h.wants(c.Meters[by]))
-					if why = l.asked[by].refuses(now, want, &m); why == Admitted {
+					if why = l.asked[by].refuses(now, want, h.atLeast(want), &m); why == Admitted {
 						// A limit in shadow came to refuse: then less is taken of others.
 						continue decide
 					}
-					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, &m)}, v)
+					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, h.atLeast(want), &m)}, v)
 					return nil
 				}
 				taken = true
@@ -267,17 +273,21 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal, 
 
 // size makes h what the request will be held for.
 func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
-	model := r.learned(atLearned)
+	model, prompts := r.learned(atLearned), r.prompts()
 	key := Learned{}
 	if me := r.find(c.Key); me != 0 {
 		key = r.learned(me + lineLearned)
 	}
 	*h = Hold{}
-	h.open, h.key, h.at, h.bytes, h.page, h.pool = true, c.Key, now, c.Ask.TextBytes, -1, NoPool
+	h.open, h.key, h.at, h.page, h.pool = true, c.Key, now, -1, NoPool
+	h.bytes, h.media, h.most = c.Ask.TextBytes, c.Ask.MediaTokens, -1
+	if c.Ask.Capped {
+		h.most = c.Ask.MaxOutput
+	}
 	slots := r.at(atSlots) - r.at(atFree)
-	if h.measure(t, c, key, model, slots, false) {
+	if h.measure(t, c, key, model, &prompts, slots, false) {
 		shade, tokens := h.want, h.tokens
-		h.measure(t, c, key, model, slots, true)
+		h.measure(t, c, key, model, &prompts, slots, true)
 		if h.shade = shade; t.Shadow.Has(Tokens) {
 			h.tokens = tokens
 		}
@@ -286,7 +296,7 @@ func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
 
 // measure says what the request is held for by the limits of tokens, all or those that
 // are enforced. It reports whether any of them is in shadow.
-func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, slots int64, enforced bool) (shadow bool) {
+func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, prompts *Prompts, slots int64, enforced bool) (shadow bool) {
 	shadow = t.LimitTPM && t.Shadow.Has(Tokens)
 	least, limited := int64(t.TPM), t.LimitTPM && !(shadow && enforced)
 	for _, m := range c.Meters {
@@ -302,23 +312,26 @@ func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, slots int64, enfo
 			least, limited = m.TPM.Max, true
 		}
 	}
-	input, output, beside := c.Ask.estimate(key, model, unit.Tokens(least), limited, slots)
-	h.input, h.output = input, output
+	var e estimate
+	c.Ask.estimate(key, model, prompts, unit.Tokens(least), limited, slots, &e)
+	h.input, h.output = e.input, e.output
 	if c.Price != nil {
 		h.cost = c.Price.Estimate(h.input, h.output)
 	}
-	h.want, h.tokens = 0, 0
+	if h.want, h.tokens, h.least = 0, 0, 0; c.Exact == 0 {
+		h.least = e.least
+	}
 	if limited {
 		h.want = c.Exact
 		if c.Exact == 0 {
-			h.want = max(1, input.Plus(output))
+			h.want = max(1, e.input.Plus(e.output))
 		}
 		// What no empty minute could hold is held as a whole minute: an
 		// estimate alone never locks anyone out.
 		if t.LimitTPM {
 			h.tokens = min(h.want, t.TPM)
 			if c.Exact == 0 {
-				h.tokens = min(h.tokens, max(1, input.Plus(beside)))
+				h.tokens = min(h.tokens, max(1, e.input.Plus(e.beside)))
 			}
 		}
 		h.want = min(h.want, unit.Tokens(least))
@@ -331,7 +344,8 @@ type limit struct {
 	d        dimension
 	shadow   bool // it refuses nobody
 	capacity int64
-	want     int64
+	full     int64 // what the claim wants
+	want     int64 // the same, or what is left of it for one who holds nothing, see fits
 	left     int64 // for all
 	ceiling  int64 // for this caller's pool, thousandths; without one, no ceiling
 	room     int64 // for this caller, thousandths
@@ -362,6 +376,7 @@ type look struct {
 	actives     int64   // keys, the caller's included
 	weights     int64   // of the active keys that the caller shares with, its own included
 	apart       bool    // there are pools, and enough is in use that they are kept apart
+	least       int64   // tokens that the claim may well come to
 	waived      Reasons // limits that the request takes nothing of
 	limits      [2]limit
 	n           int
@@ -384,6 +399,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 		book = &l.later
 	}
 	me, known := book.enter(now, t, c)
+	l.least = h.atLeast(int64(h.tokens))
 	l.see(*book, me, t, c, int64(h.tokens))
 	*v = Verdict{}
 	v.WouldBy, v.Active, v.Keys, v.ResetMS = -1, l.actives, l.actives, r.msLeft(now)
@@ -411,6 +427,12 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 			v.Requests = room
 		} else {
 			v.Tokens = room
+		}
+	}
+	want := int64(h.tokens)
+	for i := range l.limits[:l.n] {
+		if m := &l.limits[i]; m.d == tokens && v.OK() {
+			want = m.want
 		}
 	}
 	if shadow || !v.OK() {
@@ -443,7 +465,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 		v.RetryMS = l.wait(now, v.ResetMS, c, int64(h.tokens))
 	} else {
 		v.Hold = *h
-		v.Hold.shadow = shadow
+		v.Hold.shadow, v.Hold.tokens = shadow, unit.Tokens(want)
 		if shadow && t.inShadow() {
 			r.pass(t, &v.Hold)
 		} else {
@@ -451,7 +473,7 @@ func (r *record) admit(now int64, t *Terms, c *Claim, h *Hold, shadow bool, l *l
 		}
 	}
 	v.Requests.settle(!l.waived.Has(Requests), 1)
-	v.Tokens.settle(!l.waived.Has(Tokens), int64(h.tokens))
+	v.Tokens.settle(!l.waived.Has(Tokens), want)
 }
 
 // waives reports whether the request takes nothing of m.
@@ -503,11 +525,11 @@ func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 	l.record, l.me, l.t, l.n, l.count = r, me, t, 0, 0
 	l.pool, l.hard, l.weight = c.Pool, c.Hard, int64(c.Weight)
 	if t.LimitRPM {
-		l.limits[l.n] = limit{d: requests, capacity: t.RPM, want: 1, shadow: t.Shadow.Has(Requests)}
+		l.limits[l.n] = limit{d: requests, capacity: t.RPM, full: 1, want: 1, shadow: t.Shadow.Has(Requests)}
 		l.n++
 	}
 	if t.LimitTPM {
-		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), want: want, shadow: t.Shadow.Has(Tokens)}
+		l.limits[l.n] = limit{d: tokens, capacity: int64(t.TPM), full: want, want: want, shadow: t.Shadow.Has(Tokens)}
 		l.n++
 	}
 	if len(t.Pools.Weights) > 0 {
@@ -531,7 +553,24 @@ func (l *look) see(r record, me int, t *Terms, c *Claim, want int64) {
 
 // fits reports whether the caller may take what it wants of m when msLeft
 // milliseconds of the minute remain. It leaves there how much it may take.
+//
+// An estimate alone shuts nobody out: where nothing is held, and what the caller may
+// take is as much as its answer may well come to, it holds that.
 func (l *look) fits(m *limit, msLeft int64) bool {
+	m.want = m.full
+	if l.fitsWhole(m, msLeft) {
+		return true
+	}
+	some := min(m.left, m.room/milli)
+	if m.d != tokens || some < l.least || some <= 0 || l.least >= m.full || l.at(atHeld) > 0 {
+		return false
+	}
+	m.want = some
+	return true
+}
+
+// fitsWhole is fits for all that the claim wants.
+func (l *look) fitsWhole(m *limit, msLeft int64) bool {
 	pool, total := m.left*milli, m.capacity*milli
 	if l.count > 0 {
 		pool = l.poolRoom(m, msLeft)
@@ -642,7 +681,7 @@ func (l *look) wait(now, end int64, c *Claim, want int64) int64 {
 	// everybody else's.
 	r, at := l.record, now+(end+999)/1000*1000
 	if limit, used := int64(l.t.TPM), r.at(atUsed); l.t.LimitTPM && !l.t.Shadow.Has(Tokens) && used > limit {
-		at += min((used-limit+want-1)/limit, 1<<16) * minuteMS
+		at += min((used-limit+min(want, l.least)-1)/limit, maxDebt) * minuteMS
 	}
 	for range 4 {
 		l.later = append(l.later[:0], r...)
@@ -735,9 +774,10 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
 	if s.Learn && h.key != noLine {
-		r.learn(atLearned, s, h.bytes)
+		r.learn(atLearned, s, h)
+		r.learnPrompt(s, h)
 		if me != 0 && !isCrowd(uint64(r.at(me+lineID))) {
-			r.learn(me+lineLearned, s, h.bytes)
+			r.learn(me+lineLearned, s, h)
 		}
 	}
 	if h.free || h.key == noLine {

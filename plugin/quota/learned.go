@@ -6,36 +6,58 @@ import (
 	"fairshare/plugin/unit"
 )
 
-// Learned is what past answers say about the next one. Means move by an eighth
-// of the difference, so equal samples give exactly that sample.
+// Learned is what past answers say about the length of the next one. Means move by an
+// eighth of the difference, so equal samples give exactly that sample.
 type Learned struct {
 	Samples uint32
 	Output  int32 // mean completion tokens of an answer, 1/16 tokens
 	Spread  int32 // mean distance from Output, 1/16 tokens
-	Ratio   int32 // prompt tokens a text byte, 1/65536
+	// Caps says whether callers' caps are kept here: from provenCaps on they are. It
+	// counts the answers that were held short by a cap, and falls far when one was
+	// longer than its cap.
+	Caps int32
 }
 
-const learnedScale = 16
+const (
+	learnedScale = 16
 
-func (l *Learned) add(output, prompt unit.Tokens, textBytes int64) {
-	const most = 1 << 26 // tokens of one answer; more is not a language model
-	out := int32(min(max(output, 0), most)) * learnedScale
+	// mostSample is the longest answer that anything is learned from, the most
+	// output of any model that providers list being 128,000 tokens.
+	mostSample = 1 << 18
+
+	// provenCaps is how many answers must have kept a cap that was shorter than
+	// usual before such caps are believed, and brokenCaps where one that did not
+	// sets the count to: after that it takes seventy to be believed again.
+	provenCaps = 8
+	brokenCaps = -62
+)
+
+// add takes an answer of so many tokens. cap is what its caller allowed, less than
+// 0 for no cap.
+func (l *Learned) add(output, most unit.Tokens) {
+	out := int32(min(max(output, 0), mostSample)) * learnedScale
 	if l.Samples == 0 {
 		l.Output = out
 	}
+	if most >= 0 {
+		switch {
+		case output > most:
+			l.Caps = brokenCaps
+		case int64(most)*learnedScale < int64(l.Output) && l.Caps < provenCaps:
+			l.Caps++
+		}
+	}
 	d := out - l.Output
+	if l.Samples >= trustSamples {
+		// One answer out of all proportion says little about the next: it moves
+		// the mean at most to twice what it is.
+		d = min(d, 8*(l.Output+64*learnedScale))
+	}
 	l.Output += d / 8
 	if d < 0 {
 		d = -d
 	}
 	l.Spread += (d - l.Spread) / 8
-	if textBytes > 0 && prompt > 0 {
-		r := int32(min(int64(min(prompt, most))*65536/textBytes, 1<<22))
-		if l.Ratio == 0 {
-			l.Ratio = r
-		}
-		l.Ratio += (r - l.Ratio) / 8
-	}
 	if l.Samples < 1<<30 {
 		l.Samples++
 	}
@@ -51,47 +73,131 @@ const (
 	trustSamples = 8
 )
 
+// An estimate is what an ask will probably cost.
+type estimate struct {
+	input, output unit.Tokens
+	// beside is the output that the ask adds to the estimates of those in flight.
+	beside unit.Tokens
+	// least is an input and output that such an ask may well come to, at least 1.
+	least unit.Tokens
+}
+
 // estimate is what the ask will probably cost, alone and beside others in flight.
 //
 // With equal requests behind it the estimate is exact; with unequal ones it
-// leaves room for four times their mean distance from the mean. An answer of
+// leaves room for four times their mean distance from the mean. What the caller's
+// key was answered counts the more the more there is of it. An answer of
 // which nothing is known is taken for a quarter of a minute's tokens at most,
 // so that a small model is not closed by a guess.
+//
+// A cap below the mean is believed where caps are known to be kept: it is the
+// caller's word, and costs the caller nothing if the upstream does not read it.
 //
 // Of n answers some are longer and some shorter: their sum is as far from its mean
 // as one is from its own, times √n. So beside is what this one adds to the
 // estimate of inFlight others together. If each held as much as alone, most of that
 // room would come back when the minute is over and nobody can use it any more.
-func (a *Ask) estimate(key, model Learned, least unit.Tokens, limited bool, inFlight int64) (input, output, beside unit.Tokens) {
-	input = unit.Tokens(a.TextBytes/bytesAToken + messageTokens)
-	if model.Ratio > 0 {
-		input = unit.Tokens((a.TextBytes*int64(model.Ratio) + 1<<15) >> 16)
-	}
-	input = input.Plus(a.MediaTokens)
-	l := model
-	if key.Samples >= trustSamples {
-		l = key
-	}
-	output = l.within(4)
+func (a *Ask) estimate(key, model Learned, prompts *Prompts, limit unit.Tokens, limited bool, inFlight int64, e *estimate) {
+	e.input = prompts.tokens(a.TextBytes).Plus(a.MediaTokens)
+	l := blend(key, model)
+	e.output = l.within(4)
 	switch {
-	case a.Capped && l.Samples < trustSamples:
-		output = a.MaxOutput
+	case a.Capped && (l.Samples == 0 || a.MaxOutput >= e.output && l.Samples < trustSamples):
+		e.output = a.MaxOutput
 	case a.Capped:
-		output = min(a.MaxOutput, output)
+		if model.Caps >= provenCaps || a.MaxOutput >= l.within(0) {
+			e.output = min(e.output, a.MaxOutput)
+		}
 	case l.Samples > 0:
 	case limited:
-		output = min(unknownOutput, max(1, least/4))
+		e.output = min(unknownOutput, max(1, limit/4))
 	default:
-		output = unknownOutput
+		e.output = unknownOutput
 	}
-	beside = output
+	e.beside = e.output
 	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 {
-		beside = min(output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n))))
+		e.beside = min(e.output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n))))
 	}
-	return input, output, beside
+	e.least = 1
+	if key.Samples >= trustSamples {
+		e.least = max(1, e.input.Plus(max(0, min(e.output, l.within(-4)))))
+	}
+}
+
+// blend is what is known of a key's next answer: what the key was answered, and as
+// long as that is little also what all are.
+func blend(key, model Learned) Learned {
+	if key.Samples >= trustSamples || key.Samples > 0 && model.Samples == 0 {
+		return key
+	}
+	if key.Samples == 0 {
+		return model
+	}
+	// Of n own answers and eight in all, weigh the key's by the square of its part:
+	// one says little, four a quarter, seven three quarters.
+	n, all := int64(key.Samples), int64(trustSamples)
+	own, of := n*n, all*all
+	mix := func(k, m int32) int32 { return int32((int64(k)*own + int64(m)*(of-own)) / of) }
+	return Learned{Samples: model.Samples, Output: mix(key.Output, model.Output), Spread: mix(key.Spread, model.Spread)}
 }
 
 // within is the mean of answers and so many times their mean distance from it.
 func (l *Learned) within(distances float64) unit.Tokens {
 	return unit.Tokens((float64(l.Output) + distances*float64(l.Spread) + learnedScale/2) / learnedScale)
+}
+
+// Prompts is what past answers say about how many tokens a request's text is: a
+// part that every request has (the framing of messages, what a template adds) and so
+// many for each byte. They follow from the means and the scatter of both numbers, in
+// which a sample counts an eighth. The zero Prompts knows nothing.
+type Prompts struct {
+	Bytes, Tokens        float64 // means
+	Variance, Covariance float64 // of the bytes, and of both
+}
+
+const (
+	// scatter is how far apart texts must be, in bytes, before a slope is read from
+	// them: below it that of bytesAToken counts as much.
+	scatter = 256
+	// leastSlope is a token for 16 bytes: longer runs of text that are one token are
+	// blanks and the like.
+	leastSlope = 1.0 / 16
+	// mostFixed bounds what a request costs beside its text, a long template's.
+	mostFixed = 4096
+)
+
+// add takes a request of so many bytes of text that came to so many tokens, without
+// its media. Nobody needs more than a token a byte, beside the fixed part.
+func (p *Prompts) add(textBytes int64, tokens unit.Tokens) {
+	if tokens <= 0 || textBytes < 0 {
+		return
+	}
+	x := float64(min(textBytes, 1<<30))
+	y := min(float64(tokens), x+mostFixed)
+	if p.Tokens == 0 {
+		p.Bytes, p.Tokens = x, y
+		return
+	}
+	// One out of all proportion says little about the next, see Learned.add.
+	y = min(y, 4*float64(p.tokens(textBytes))+256)
+	dx, dy := x-p.Bytes, y-p.Tokens
+	p.Bytes += dx / 8
+	p.Tokens += dy / 8
+	p.Variance += (dx*dx*7/8 - p.Variance) / 8
+	p.Covariance += (dx*dy*7/8 - p.Covariance) / 8
+}
+
+// tokens estimates so many bytes of text, at least 1.
+func (p *Prompts) tokens(textBytes int64) unit.Tokens {
+	if p.Tokens <= 0 || p.Variance < 0 {
+		return unit.Tokens(textBytes/bytesAToken + messageTokens)
+	}
+	x := float64(textBytes)
+	slope := (p.Covariance + scatter*scatter/bytesAToken) / (p.Variance + scatter*scatter)
+	slope = min(max(slope, leastSlope), 1)
+	if slope*p.Bytes > p.Tokens {
+		slope = p.Tokens / p.Bytes // what is fixed is not less than nothing
+	}
+	fixed := min(p.Tokens-slope*p.Bytes, mostFixed)
+	return unit.Tokens(max(1, min(fixed+slope*x, x+mostFixed)+0.5))
 }

@@ -256,7 +256,8 @@ func (b *balance) debt(minute int64, m *Meter) int64 {
 	if last == nil {
 		return 0
 	}
-	return max(0, plus(last.used, last.debt)-mulDiv(m.TPM.Max, minute-last.minute, 1))
+	carried := min(plus(last.used, last.debt), mulDiv(m.TPM.Max, maxDebt+1, 1))
+	return max(0, carried-mulDiv(m.TPM.Max, minute-last.minute, 1))
 }
 
 // requestsAt and tokensAt are what counts against the limits at a moment, if
@@ -301,8 +302,9 @@ func (b *balance) costAt(at int64) unit.PicoUSD {
 	return 0
 }
 
-// refuses gives the first limit that a request of want tokens meets at now.
-func (b *balance) refuses(now, want int64, m *Meter) Reason {
+// refuses gives the first limit that a request of want tokens, which may come to least,
+// meets at now.
+func (b *balance) refuses(now, want, least int64, m *Meter) Reason {
 	switch {
 	case m.Budget.Limited && int64(b.costAt(now)) >= m.Budget.Max:
 		return OverBudget
@@ -310,7 +312,7 @@ func (b *balance) refuses(now, want int64, m *Meter) Reason {
 		return OverParallel
 	case m.RPM.Limited && !b.fitsRequests(now, m):
 		return OverRequests
-	case m.TPM.Limited && !b.fitsTokens(now, want, m):
+	case m.TPM.Limited && !b.fitsTokens(now, want, least, m):
 		return OverTokens
 	}
 	return Admitted
@@ -320,18 +322,29 @@ func (b *balance) fitsRequests(at int64, m *Meter) bool { return b.requestsAt(at
 
 // fitsTokens lets a meter of which nothing is used or held admit any request: none
 // wants more than the least of its limits (see measure), since an estimate alone
-// never locks anyone out.
-func (b *balance) fitsTokens(at, want int64, m *Meter) bool {
-	return m.TPM.Max > 0 && b.tokensAt(at, m) <= m.TPM.Max-want
+// never locks anyone out. For the same reason one on which nothing is held admits a
+// request that may well come to no more than is left.
+func (b *balance) fitsTokens(at, want, least int64, m *Meter) bool {
+	taken := b.tokensAt(at, m)
+	return m.TPM.Max > 0 && (taken <= m.TPM.Max-want || taken <= m.TPM.Max-least && b.nothingHeld(at, m))
+}
+
+// nothingHeld reports whether no tokens of requests in flight count at a moment.
+func (b *balance) nothingHeld(at int64, m *Meter) bool {
+	if p := b.at(at / minuteMS); p != nil && p.held > 0 {
+		return false
+	}
+	p := b.at(at/minuteMS - 1)
+	return p == nil || !m.Sliding || p.held == 0
 }
 
 // wait is how long until the request is no longer refused, in ms, if nobody
 // asks meanwhile: whole seconds, after the end of a period that is spent; Never
 // if no time helps.
-func (b *balance) wait(now, want int64, m *Meter) int64 {
+func (b *balance) wait(now, want, least int64, m *Meter) int64 {
 	// Nobody knows when a request ends: a slot may be free in a second.
 	from := int64(1000)
-	switch why := b.refuses(now, want, m); {
+	switch why := b.refuses(now, want, least, m); {
 	case why == Admitted:
 		return 0
 	case m.Parallel.Limited && m.Parallel.Max == 0 || m.RPM.Limited && m.RPM.Max == 0 || m.TPM.Limited && m.TPM.Max == 0:
@@ -345,7 +358,7 @@ func (b *balance) wait(now, want int64, m *Meter) int64 {
 	}
 	// Within two minutes all windows have slid by.
 	for s := from; s <= from+2*minuteMS; s += 1000 {
-		if at := now + s; (!m.RPM.Limited || b.fitsRequests(at, m)) && (!m.TPM.Limited || b.fitsTokens(at, want, m)) {
+		if at := now + s; (!m.RPM.Limited || b.fitsRequests(at, m)) && (!m.TPM.Limited || b.fitsTokens(at, want, least, m)) {
 			return s
 		}
 	}
@@ -353,7 +366,7 @@ func (b *balance) wait(now, want int64, m *Meter) int64 {
 	end := minuteMS - now%minuteMS
 	lo, hi := int64(0), int64(1<<16) // not admitted after lo more minutes
 	for hi-lo > 1 {
-		if mid := (lo + hi) / 2; b.fitsTokens(now+end+mid*minuteMS, want, m) {
+		if mid := (lo + hi) / 2; b.fitsTokens(now+end+mid*minuteMS, want, least, m) {
 			hi = mid
 		} else {
 			lo = mid

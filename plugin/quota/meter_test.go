@@ -205,7 +205,7 @@ func slide(t *testing.T, sliding bool, from, to int64) (at []int64) {
 			if err := l.account(now, key, &a); err != nil {
 				t.Fatal(err)
 			}
-			return a.refuses(now, 0, key) == Admitted
+			return a.refuses(now, 0, 0, key) == Admitted
 		}
 		if !probe(now+v.RetryMS) || v.RetryMS > second && probe(now+v.RetryMS-second) {
 			t.Fatalf("sliding %v, %d ms into the minute: retry in %d ms is not true", sliding, now-t0, v.RetryMS)

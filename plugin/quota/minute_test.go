@@ -117,37 +117,43 @@ func TestForeignAndTornRecordsAreNotRead(t *testing.T) {
 	}
 }
 
+// guess is the estimate of an ask alone, with nothing learned of prompts.
+func (a *Ask) guess(key, model Learned, limit unit.Tokens) (e estimate) {
+	a.estimate(key, model, &Prompts{}, limit, true, 0, &e)
+	return e
+}
+
 func TestEstimateTrustsAnswersOverMaxTokens(t *testing.T) {
 	terms := tpm(10_000)
 	var l Learned
 	ask := Ask{TextBytes: 40, MaxOutput: 4000, Capped: true}
 	for n := range trustSamples + 1 {
-		_, output, _ := ask.estimate(l, l, terms.TPM, true, 0)
+		output := ask.guess(l, l, terms.TPM).output
 		if want := int64(4000); n < trustSamples && int64(output) != want {
 			t.Fatalf("after %d answers: %d, want max_tokens", n, output)
 		}
 		if n == trustSamples && output != 20 {
 			t.Fatalf("after %d answers of 20: %d", n, output)
 		}
-		l.add(20, 10, 40)
+		l.add(20, 4000)
 	}
 	uncapped := Ask{TextBytes: 40}
-	if _, output, _ := uncapped.estimate(Learned{}, Learned{}, terms.TPM, true, 0); output != 1024 {
+	if output := uncapped.guess(Learned{}, Learned{}, terms.TPM).output; output != 1024 {
 		t.Fatalf("unlearned: %d, want 1024", output)
 	}
-	if _, output, _ := uncapped.estimate(Learned{}, Learned{}, 60, true, 0); output != 15 {
+	if output := uncapped.guess(Learned{}, Learned{}, 60).output; output != 15 {
 		t.Fatalf("unlearned on a small model: %d, want a quarter of the minute", output)
 	}
 	one := Learned{}
-	one.add(190, 10, 40)
-	if input, output, _ := uncapped.estimate(Learned{}, one, terms.TPM, true, 0); input != 10 || output != 190 {
-		t.Fatalf("after one answer: %d + %d, want 10 + 190", input, output)
+	one.add(190, -1)
+	if output := uncapped.guess(Learned{}, one, terms.TPM).output; output != 190 {
+		t.Fatalf("after one answer: %d, want 190", output)
 	}
 	// Answers that vary get room: mean and four times the mean distance.
 	for i := range 200 {
-		one.add(unit.Tokens(100+200*(i%2)), 10, 40)
+		one.add(unit.Tokens(100+200*(i%2)), -1)
 	}
-	if _, output, _ := uncapped.estimate(Learned{}, one, terms.TPM, true, 0); output < 500 || output > 700 {
+	if output := uncapped.guess(Learned{}, one, terms.TPM).output; output < 500 || output > 700 {
 		t.Fatalf("answers of 100 and 300: %d, want about 200 + 4 x 100", output)
 	}
 }

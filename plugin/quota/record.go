@@ -2,6 +2,7 @@ package quota
 
 import (
 	"encoding/binary"
+	"math"
 
 	"fairshare/plugin/unit"
 )
@@ -19,8 +20,8 @@ const maxLines = 1024
 //	0   magic 4 | key length 2 | lines 2
 //	8   stamp 8
 //	16  the numbers below, 8 each
-//	208 what was learned 16
-//	224 key, padded to 8
+//	208 what was learned of answers 16, and of prompts 32
+//	256 key, padded to 8
 //	... lines, 64 each
 //	... stamp 8, equal to the first
 //
@@ -29,7 +30,7 @@ const maxLines = 1024
 type record []byte
 
 const (
-	recordMagic = 0x02425346 // "FSB" and layout 2
+	recordMagic = 0x03425346 // "FSB" and layout 3
 	atStamp     = 8
 	atMinute    = 16 // minutes since 1970
 	atRequests  = 24 // admitted in this minute
@@ -64,7 +65,8 @@ const (
 	atTotalWould = 200 // requests that only limits in shadow refused, since the record was made
 
 	atLearned = 208
-	atKey     = 224
+	atPrompts = 224
+	atKey     = 256
 )
 
 // Offsets in a line.
@@ -197,20 +199,43 @@ func (r *record) open(id uint64, pool uint8) int {
 func (r record) learned(off int) Learned {
 	return Learned{
 		Samples: uint32(r.at4(off)), Output: int32(r.at4(off + 4)),
-		Spread: int32(r.at4(off + 8)), Ratio: int32(r.at4(off + 12)),
+		Spread: int32(r.at4(off + 8)), Caps: int32(uint32(r.at4(off + 12))),
 	}
 }
 
-func (r record) learn(off int, s *Spent, textBytes int64) {
+// learn takes an answer to a request that was held by h.
+func (r record) learn(off int, s *Spent, h *Hold) {
 	l := r.learned(off)
-	l.add(s.Completion, s.Prompt, textBytes)
+	l.add(s.Completion, h.most)
 	r.set4(off, int64(l.Samples))
 	r.set4(off+4, int64(l.Output))
 	r.set4(off+8, int64(l.Spread))
-	r.set4(off+12, int64(l.Ratio))
+	r.set4(off+12, int64(uint32(l.Caps)))
 }
 
+// prompts reads what was learned of prompts.
+func (r record) prompts() Prompts {
+	return Prompts{r.float(atPrompts), r.float(atPrompts + 8), r.float(atPrompts + 16), r.float(atPrompts + 24)}
+}
+
+// learnPrompt takes the prompt of a request that was held by h.
+func (r record) learnPrompt(s *Spent, h *Hold) {
+	p := r.prompts()
+	p.add(h.bytes, s.Prompt.Minus(h.media))
+	r.set(atPrompts, int64(math.Float64bits(p.Bytes)))
+	r.set(atPrompts+8, int64(math.Float64bits(p.Tokens)))
+	r.set(atPrompts+16, int64(math.Float64bits(p.Variance)))
+	r.set(atPrompts+24, int64(math.Float64bits(p.Covariance)))
+}
+
+func (r record) float(off int) float64 { return math.Float64frombits(uint64(r.at(off))) }
+
 const minuteMS = 60_000
+
+// maxDebt is the most that is carried from a minute into the next, in minutes of the
+// limit: whatever an upstream says that an answer used, after so long the limit is
+// whole again.
+const maxDebt = 5
 
 // msLeft is how much of the record's minute remains, in 0..60000 ms. A clock
 // that stepped back before the minute's start leaves the whole of it.
@@ -236,7 +261,7 @@ func (r *record) roll(now int64, t *Terms) {
 	}
 	var debt int64
 	if t.LimitTPM {
-		debt = max(0, r.at(atUsed)-mulDiv(int64(t.TPM), gone, 1))
+		debt = max(0, min(r.at(atUsed), mulDiv(int64(t.TPM), maxDebt+1, 1))-mulDiv(int64(t.TPM), gone, 1))
 	}
 	if gone == 1 {
 		r.set(atPrevUsed, r.at(atUsed))

@@ -76,3 +76,11 @@ func (h *Hold) wants(m *Meter) unit.Tokens {
 	}
 	return h.want
 }
+
+// atLeast is the least that a request which is to hold so many tokens may well come to.
+func (h *Hold) atLeast(want int64) int64 {
+	if h.least == 0 {
+		return want
+	}
+	return min(want, int64(h.least))
+}

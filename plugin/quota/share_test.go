@@ -104,12 +104,14 @@ func TestNotEveryPartIsWholeBesideALargeRequest(t *testing.T) {
 func TestEstimatesBesideOthersHoldLess(t *testing.T) {
 	var l Learned
 	for i := range 400 {
-		l.add(unit.Tokens(100+200*(i%2)), 10, 40)
+		l.add(unit.Tokens(100+200*(i%2)), -1)
 	}
 	ask := Ask{TextBytes: 40, MaxOutput: 4000, Capped: true}
 	sum, before := int64(0), int64(1<<40)
 	for n := range int64(100) {
-		_, alone, beside := ask.estimate(l, l, 100_000, true, n)
+		var e estimate
+		ask.estimate(l, l, &Prompts{}, 100_000, true, n, &e)
+		alone, beside := e.output, e.beside
 		if n == 0 && beside != alone || int64(beside) > before || int64(beside) < 200 || alone < 580 {
 			t.Fatalf("beside %d others: %d, alone %d, the one before %d", n, beside, alone, before)
 		}
@@ -123,8 +125,9 @@ func TestEstimatesBesideOthersHoldLess(t *testing.T) {
 	}
 
 	few := Learned{}
-	few.add(100, 10, 40)
-	if _, alone, beside := ask.estimate(few, few, 100_000, true, 50); beside != alone {
-		t.Errorf("after one answer: %d beside others, %d alone", beside, alone)
+	few.add(100, -1)
+	var e estimate
+	if ask.estimate(few, few, &Prompts{}, 100_000, true, 50, &e); e.beside != e.output {
+		t.Errorf("after one answer: %d beside others, %d alone", e.beside, e.output)
 	}
 }

@@ -31,8 +31,8 @@ func (l *Ledger) OutOfRequests(now int64, meters []*Meter, v *Verdict) bool {
 		if e.Skips.Has(Requests) {
 			continue
 		}
-		if l.asked[i].refuses(now, 0, &e) == OverRequests {
-			if wait = max(wait, l.asked[i].wait(now, 0, &e)); by < 0 {
+		if l.asked[i].refuses(now, 0, 0, &e) == OverRequests {
+			if wait = max(wait, l.asked[i].wait(now, 0, 0, &e)); by < 0 {
 				by = i
 			}
 		}

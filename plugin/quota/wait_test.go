@@ -61,7 +61,7 @@ func TestHammerWait(t *testing.T) {
 					}
 					var h Hold
 					l.buf.size(at, &terms, &alone, &h)
-					if r := a.refuses(at, int64(h.want), m); r != Admitted {
+					if r := a.refuses(at, int64(h.want), h.atLeast(int64(h.want)), m); r != Admitted {
 						return r
 					}
 				}
@@ -115,9 +115,9 @@ func TestWaitOfAllLimits(t *testing.T) {
 				m.Budget, m.Every, m.RPM = capped(5), period.Duration{N: 30, Unit: period.Second}, capped(1)
 			}, 0, 1700, 58_300,
 		},
-		{"debt of a thousand minutes", func(m *Meter) { m.TPM = capped(40) }, 40_030, 1500, 1001*60*second - 1500},
-		{"debt of ten minutes, sliding", func(m *Meter) { m.TPM, m.Sliding = capped(40), true }, 400, 0, 10 * 60 * second},
-		{"debt for ever", func(m *Meter) { m.TPM = capped(40) }, math.MaxInt64, 0, Never},
+		{"debt of three minutes", func(m *Meter) { m.TPM = capped(40) }, 150, 1500, 4*60*second - 1500},
+		{"debt of four minutes, sliding", func(m *Meter) { m.TPM, m.Sliding = capped(40), true }, 160, 0, 4 * 60 * second},
+		{"debt without bounds", func(m *Meter) { m.TPM = capped(40) }, math.MaxInt64, 0, (maxDebt + 1) * 60 * second},
 	} {
 		l := NewLedger(new(Memory), 1)
 		m := NewMeter(ForKey, "k", "")

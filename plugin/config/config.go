@@ -166,6 +166,7 @@ func (r *reading) fairshare(p *Policy, at place) {
 	if n, ok := at.in("max_body_memory").whole(1<<20, 1<<32, "a whole number of bytes, 1048576 to 4294967296"); ok {
 		p.MaxBodyMemory = n
 	}
+	p.ForwardHeaders = r.forwardHeaders(at.in("forward_headers"))
 	paths := at.in("pass_through_paths")
 	p.PassThroughPaths = paths.texts()
 	for i, path := range p.PassThroughPaths {

@@ -225,7 +225,7 @@ func setting(name []byte) param {
 
 // mediaParam is what name is in a message, or in a member that is not known.
 func mediaParam(name []byte) param {
-	const first = 1<<('a'-'a') | 1<<('b'-'a') | 1<<('d'-'a') | 1<<('f'-'a') | 1<<('i'-'a') | 1<<('s'-'a') | 1<<('u'-'a') | 1<<('v'-'a')
+	const first = 1 | 1<<('b'-'a') | 1<<('d'-'a') | 1<<('f'-'a') | 1<<('i'-'a') | 1<<('s'-'a') | 1<<('u'-'a') | 1<<('v'-'a')
 	if len(name) < 3 || len(name) > 11 || !begins(name, first) {
 		return otherParam
 	}

@@ -68,7 +68,7 @@ func setPort(x object, port int) {
 	socket["port_value"] = port
 }
 
-// JSON returns the file for Envoy's --config-yaml.
+// JSON returns the file for Envoy's --config-path.
 func (f *File) JSON() (string, error) {
 	text, err := json.Marshal(f.tree)
 	return string(text), err

@@ -199,7 +199,7 @@ func (r *reading) credential(d *Deployment, at place, variable string) {
 		if !set {
 			if !d.IsMock {
 				d.MissingKey = name
-				r.warn(at.path, "environment variable "+printable(name)+" is not set: calls to this deployment answer an error")
+				r.warn(at.path, "environment variable "+printable(name)+Unset+": calls to this deployment answer an error")
 			}
 			return
 		}

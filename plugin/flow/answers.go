@@ -156,6 +156,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 		message = "Key=" + x.caller.key.ID + " over available " + what + "=" + strconv.FormatInt(room.Caller, 10) +
 			". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	}
+	x.tellRefusedBy(0, v)
 	x.headers = append(x.headers, x.told.headers...)
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,7 +99,7 @@ func (m *metered) descriptorName() string {
 func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	m, s := x.metered[v.By], &v.Meters[v.By]
 	if v.Reason == quota.OverBudget {
-		return x.overBudget(m, s)
+		return x.overBudget(now, m, s, v)
 	}
 	kind, limit, left, metric := "requests", m.RPM.Max, s.Requests, RefusedRequests
 	switch v.Reason {
@@ -116,7 +117,8 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	}
 	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
 	x.forbidRetry(v.RetryMS)
-	x.headers = append(x.headers, x.told.headers...)
+	x.tellRefusedBy(now, v)
+	x.tellMeterLimit(v, limit, left)
 	message := "Rate limit exceeded for " + name + ": " + value + ". Limit type: " + kind + ". Current limit: " + strconv.FormatInt(limit, 10) +
 		", Remaining: " + strconv.FormatInt(left, 10) + ". Limit resets at: " + resets
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429}
@@ -128,7 +130,7 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 
 // overBudget is the refusal of the documents: "Budget has been exceeded! …".
 // Trying again does not help, so it says so.
-func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
+func (x *Exchange) overBudget(now int64, m *metered, s *quota.Standing, v *quota.Verdict) Decision {
 	cost, limit := s.Cost.String(), unit.PicoUSD(m.Budget.Max).String()
 	message := "Budget has been exceeded! Current cost: " + cost + ", Max budget: " + limit
 	e := llm.ErrorBody{Message: message, Type: "auth_error", Code: 400}
@@ -139,7 +141,35 @@ func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
 		e.Code = x.gateway.policy.BudgetStatus
 	}
 	x.headers = append(x.headers[:0], [2]string{"x-should-retry", "false"})
+	x.tellRefusedBy(now, v)
+	x.headers = append(x.headers, x.told.headers...)
 	return x.refuse(e.Code, e, RefusedBudget)
+}
+
+// tellMeterLimit adds what an answer tells of limits, where OpenAI's headers are those of
+// the limit a minute that refused: clients read no others.
+func (x *Exchange) tellMeterLimit(v *quota.Verdict, limit, left int64) {
+	first := 0 // in limitNames
+	switch v.Reason {
+	case quota.OverTokens:
+		first = 3
+	case quota.OverRequests:
+	default:
+		first = len(limitNames)
+	}
+	names := limitNames[first:min(first+3, len(limitNames))]
+	for i := range x.told.headers {
+		if h := &x.told.headers[i]; !slices.Contains(names, h[0]) {
+			x.headers = append(x.headers, *h)
+		}
+	}
+	if kinds := x.gateway.policy.LimitHeaders; len(names) == 0 || kinds == config.NoLimitHeaders || kinds == config.LiteLLMLimitHeaders {
+		return
+	}
+	x.headers = append(x.headers, [2]string{names[0], strconv.FormatInt(limit, 10)}, [2]string{names[1], strconv.FormatInt(left, 10)})
+	if v.RetryMS != quota.Never {
+		x.headers = append(x.headers, [2]string{names[2], strconv.FormatInt(seconds(v.RetryMS), 10) + "s"})
+	}
 }
 
 // overspent is what LiteLLM 1.106 says about an exceeded budget

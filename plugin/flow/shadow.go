@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"time"
+
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
@@ -40,6 +42,33 @@ func (x *Exchange) wouldRefuse(v *quota.Verdict) {
 		text = x.metered[v.WouldBy].appendWhose(text)
 	}
 	x.told.text(wouldRefuseHeader, string(text))
+}
+
+// refusedByHeader tells of a request that a limit refused whose that was, in the same
+// words; of a budget also when it begins anew: "; resets=" and a time as in RFC 3339, or
+// "never".
+const refusedByHeader = "x-fairshare-refused-by"
+
+// tellRefusedBy adds it to what the answer tells.
+//
+//go:noinline
+func (x *Exchange) tellRefusedBy(now int64, v *quota.Verdict) {
+	text := append([]byte(wouldRefuseKinds[v.Reason].name), "; "...)
+	if v.By < 0 {
+		text = appendVisible(append(text, "model="...), x.group.model.Name)
+	} else {
+		m := x.metered[v.By]
+		text = m.appendWhose(text)
+		if v.Reason == quota.OverBudget {
+			text = append(text, "; resets="...)
+			if end := m.Ends(now); end == quota.Never {
+				text = append(text, "never"...)
+			} else {
+				text = time.UnixMilli(end).UTC().AppendFormat(text, time.RFC3339)
+			}
+		}
+	}
+	x.headers = append(x.headers, [2]string{refusedByHeader, string(text)})
 }
 
 // subjectNames are what people call whom a limit is for.

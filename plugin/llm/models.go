@@ -14,11 +14,16 @@ func AppendModels(dst []byte, names []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"id":`...)
-		dst = AppendString(dst, name)
-		dst = append(dst, `,"object":"model","created":`...)
-		dst = strconv.AppendInt(dst, modelsCreated, 10)
-		dst = append(dst, `,"owned_by":"openai"}`...)
+		dst = AppendModel(dst, name)
 	}
 	return append(dst, `],"object":"list"}`...)
+}
+
+// AppendModel appends one model as OpenAI lists it.
+func AppendModel(dst []byte, name string) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = AppendString(dst, name)
+	dst = append(dst, `,"object":"model","created":`...)
+	dst = strconv.AppendInt(dst, modelsCreated, 10)
+	return append(dst, `,"owned_by":"openai"}`...)
 }

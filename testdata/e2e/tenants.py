@@ -188,8 +188,8 @@ refused(
     lambda: chat(connect(key)),
     openai.AuthenticationError,
     unauthorised(
-        ", Invalid proxy server token passed. Received API Key = sk-...%s, Key Hash (Token) =%s. Unable to find token "
-        "in cache or `LiteLLM_VerificationTokenTable`" % (key[-4:], hashlib.sha256(key.encode()).hexdigest()),
+        ", Invalid proxy server token passed. Received API Key = sk-...%s, Key Hash (Token) =%s. This gateway knows "
+        "no such key: it was deleted, or it is another gateway's" % (key[-4:], hashlib.sha256(key.encode()).hexdigest()),
         type="token_not_found_in_db",
         param="key",
     ),

@@ -1,0 +1,95 @@
+package flow
+
+import (
+	"strconv"
+	"strings"
+
+	"fairshare/plugin/llm"
+	"fairshare/plugin/tenant"
+)
+
+// modelOf is the model that a path asks about, as it is written there.
+func modelOf(path string) (id string, ok bool) {
+	for _, begin := range [...]string{"/v1/models/", "/models/"} {
+		if strings.HasPrefix(path, begin) && len(path) > len(begin) {
+			return path[len(begin):], true
+		}
+	}
+	return "", false
+}
+
+// answerModel tells of one model that the caller may use. A name may have a "/" in it,
+// as it is or encoded. The error is OpenAI's, the same for what the caller may not see
+// as for what does not exist.
+//
+//go:noinline
+func (x *Exchange) answerModel(path string) Decision {
+	written, _ := modelOf(path)
+	id, ok := unescape(written)
+	c := x.caller
+	for i := range x.gateway.groups {
+		gr := &x.gateway.groups[i]
+		if !ok || gr.model.Name != id {
+			continue
+		}
+		if _, may := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); may {
+			return x.answer(200, llm.AppendModel(x.body[:0], id))
+		}
+	}
+	return x.refuse(404, llm.ErrorBody{
+		Message: "The model '" + clip(written) + "' does not exist or you do not have access to it", Type: "invalid_request_error",
+		Param: "model", Code: 404,
+	}, BadRequests)
+}
+
+// answerHealth lists the deployments, as LiteLLM's /health does. Nobody asks them
+// anything: one is healthy if it can be called at all.
+//
+//go:noinline
+func (x *Exchange) answerHealth() Decision {
+	var lists [2][]byte // healthy and not
+	var counts [2]int
+	for i := range x.gateway.groups {
+		gr := &x.gateway.groups[i]
+		c := x.caller
+		if _, may := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); !may {
+			continue
+		}
+		for j := range gr.targets {
+			which := 0
+			if t := &gr.targets[j]; !t.IsMock && t.MissingKey != "" {
+				which = 1
+			}
+			if counts[which]++; counts[which] > 1 {
+				lists[which] = append(lists[which], ',')
+			}
+			lists[which] = append(llm.AppendString(append(lists[which], `{"model":`...), gr.model.Name), '}')
+		}
+	}
+	b := append(append(x.body[:0], `{"healthy_endpoints":[`...), lists[0]...)
+	b = append(append(b, `],"unhealthy_endpoints":[`...), lists[1]...)
+	b = strconv.AppendInt(append(b, `],"healthy_count":`...), int64(counts[0]), 10)
+	b = strconv.AppendInt(append(b, `,"unhealthy_count":`...), int64(counts[1]), 10)
+	return x.answer(200, append(b, '}'))
+}
+
+// unescape decodes a part of a path (RFC 3986, section 2.1).
+func unescape(s string) (string, bool) {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
+				return "", false
+			}
+			n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			if err != nil {
+				return "", false
+			}
+			c = byte(n)
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return string(b), true
+}

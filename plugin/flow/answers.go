@@ -23,12 +23,26 @@ var limitNames = [...]string{
 func (x *Exchange) setLimits(v *quota.Verdict) {
 	x.told.clear()
 	kinds := x.gateway.policy.LimitHeaders
-	if kinds == config.NoLimitHeaders {
-		return
+	if kinds == config.AllLimitHeaders || kinds == config.OpenAILimitHeaders {
+		x.tellModel(v)
 	}
+	litellm := kinds == config.AllLimitHeaders || kinds == config.LiteLLMLimitHeaders
+	switch {
+	case !litellm:
+	case v.Pool != nil:
+		x.tellPool(v)
+	case x.gateway.policy.Limiter == config.ByActiveKeys:
+		x.tellProject(v)
+	}
+	x.tellMeters(v, litellm)
+	x.told.done()
+}
+
+// tellModel adds what OpenAI tells.
+func (x *Exchange) tellModel(v *quota.Verdict) {
 	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
-		if !room.Limited || kinds == config.LiteLLMLimitHeaders {
+		if !room.Limited {
 			continue
 		}
 		limit := x.group.rpm
@@ -40,21 +54,13 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 		x.told.number(names[1], room.Caller)
 		x.told.text(names[2], reset)
 	}
-	if kinds != config.OpenAILimitHeaders {
-		switch {
-		case v.Pool != nil:
-			x.tellPool(v)
-		case x.gateway.policy.Limiter == config.ByActiveKeys:
-			x.tellProject(v)
-		}
-		x.tellMeters(v)
-	}
-	x.told.done()
 }
 
 // tellProject adds what LiteLLM's dynamic_rate_limiter tells (async_post_call_success_hook):
 // what is left of the model for this key, its "project", and for all, and how many
 // keys are active. A limit that the model does not have is left out.
+//
+//go:noinline
 func (x *Exchange) tellProject(v *quota.Verdict) {
 	if !v.Requests.Limited && !v.Tokens.Limited {
 		return

@@ -224,12 +224,20 @@ func (x *Exchange) forbidRetry(retryMS int64) {
 }
 
 // tellMeters adds what is left of the tenants' limits to what the answer tells,
-// in LiteLLM's headers, and the money of the key.
-func (x *Exchange) tellMeters(v *quota.Verdict) {
+// in LiteLLM's headers if they are wanted, and the money of the key. That a soft budget
+// is spent is told and counted whatever headers are wanted.
+func (x *Exchange) tellMeters(v *quota.Verdict, litellm bool) {
 	soft := int64(0)
 	for i, s := range v.Meters {
 		m := x.metered[i]
 		name := m.descriptorName()
+		if s.OverSoft {
+			soft = 1
+			x.told.text("x-fairshare-soft-budget-exceeded", name)
+		}
+		if !litellm {
+			continue
+		}
 		if m.RPM.Limited {
 			x.tellLimit(name, ofRequestsLimit, m.RPM.Max, s.Requests)
 		}
@@ -238,10 +246,6 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 		}
 		if m.Parallel.Limited {
 			x.tellLimit(name, ofParallelLimit, m.Parallel.Max, s.Parallel)
-		}
-		if s.OverSoft {
-			soft = 1
-			x.told.text("x-fairshare-soft-budget-exceeded", name)
 		}
 		if m.subject == x.caller.key && m.model == "" && m.Budget.Limited {
 			x.told.money("x-litellm-key-spend", s.Spent)

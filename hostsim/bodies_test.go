@@ -1,3 +1,5 @@
+//go:build memory
+
 package hostsim_test
 
 import (

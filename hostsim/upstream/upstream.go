@@ -38,7 +38,7 @@ import (
 )
 
 // Header is the name of the header in which a request says what it wants.
-const Header = "x-upstream"
+const Header = "x-b3-upstream"
 
 // Books are what an upstream has done since it started.
 type Books struct {

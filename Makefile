@@ -47,6 +47,7 @@ build: $(WASM) ## build build/fairshare.wasm
 
 test: $(WASM) $(FAULTS) $(GUEST) $(CALLS) envoy $(CLOCK) test-wasm ## run every test: natively with -race, in wasm, in the simulator, in Envoy
 	CONFORM_WASM=$(CURDIR)/$(GUEST) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /hostsim/e2e)
+	go test -run TestMemoryOfBodies -timeout 20m ./hostsim # more than 20 minutes with -race
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
 
 test-wasm: $(CORE_TESTS:%=build/test/%.wasm) ## run the core's tests compiled by TinyGo

@@ -7,7 +7,6 @@ import (
 	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
-	"fairshare/plugin/tenant"
 )
 
 // limitNames are the headers that tell a client its limits, as OpenAI names
@@ -234,10 +233,9 @@ func (x *Exchange) send(status int, contentType string) Decision {
 
 func (x *Exchange) answerModels() Decision {
 	var names []string
-	c := x.caller
 	for i := range x.gateway.groups {
 		gr := &x.gateway.groups[i]
-		if _, ok := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); ok {
+		if _, ok := x.caller.allowed(gr); ok {
 			names = append(names, gr.model.Name)
 		}
 	}

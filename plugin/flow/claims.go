@@ -259,12 +259,12 @@ func (x *Exchange) tellMeters(v *quota.Verdict, litellm bool) {
 
 // authorise reports whether the caller may ask for the model, or refuses.
 func (x *Exchange) authorise() *Decision {
-	c, m := x.caller, x.group.model
+	c := x.caller
 	if c.team != nil && c.team.Blocked {
 		d := x.refuseKey("Team="+c.team.ID+" is blocked. Update via `/team/unblock` if you're an admin.", "auth_error")
 		return &d
 	}
-	kind, ok := tenant.Allowed(c.key, c.user, c.team, c.member, m.Name, m.AccessGroups, x.group.provider)
+	kind, ok := c.allowed(x.group)
 	if ok {
 		return nil
 	}
@@ -273,6 +273,13 @@ func (x *Exchange) authorise() *Decision {
 		Type:    deniedTypes[kind], Param: "model", Code: 403,
 	}, Unauthorised)
 	return &d
+}
+
+// allowed reports whether the caller may use a model group, or whose list does not grant
+// it.
+func (c *caller) allowed(gr *group) (tenant.Kind, bool) {
+	m := gr.model
+	return tenant.Allowed(c.key, c.user, c.team, c.member, m.Name, m.AccessGroups, gr.provider)
 }
 
 // deniedTypes are LiteLLM's (auth/model_access_denied.py); a member's list is

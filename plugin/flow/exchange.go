@@ -474,7 +474,7 @@ var Ended = &Exchange{life: life{state: passing}}
 func (x *Exchange) Waiting() bool { return x.state == waiting }
 
 // Rewrites reports whether parts of the answer's body may be replaced.
-func (x *Exchange) Rewrites() bool { return x.watched && x.ask.Stream && !x.ask.UsageWanted }
+func (x *Exchange) Rewrites() bool { return x.watched && x.asksUsage() }
 
 // Answering reports whether the answer's body concerns the gateway.
 func (x *Exchange) Answering() bool { return x.state == answering }

@@ -45,9 +45,7 @@ func (x *Exchange) asksUsage() bool {
 
 // direct edits the request's headers for an upstream.
 func (x *Exchange) direct(to *target, r route) {
-	for _, name := range x.dropped {
-		x.edits = push(x.edits, Edit{Op: Remove, Name: name})
-	}
+	x.removeDropped()
 	if !x.json {
 		x.edits = push(x.edits, Edit{Name: "content-type", Value: jsonType})
 	}
@@ -82,11 +80,9 @@ func (x *Exchange) SendEarly() Decision {
 		return Decision{}
 	}
 	x.early = true
-	to := x.gateway.firstUpstream()
-	if to == nil {
+	if to := x.gateway.firstUpstream(); to == nil {
 		x.hideCaller()
-	}
-	if to != nil {
+	} else {
 		r := x.route
 		if r == manage {
 			r = chatCompletions // the gateway answers itself, wherever the headers go
@@ -133,10 +129,15 @@ func (x *Exchange) hideCaller() {
 			x.present[c] = false
 		}
 	}
+	x.removeDropped()
+	x.dropped = x.dropped[:0]
+}
+
+// removeDropped removes the headers that don't go upstream.
+func (x *Exchange) removeDropped() {
 	for _, name := range x.dropped {
 		x.edits = push(x.edits, Edit{Op: Remove, Name: name})
 	}
-	x.dropped = x.dropped[:0]
 }
 
 // LengthRequired refuses a request whose body might be empty, on a host that shows

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"fairshare/plugin/admin"
 	"fairshare/plugin/llm"
-	"fairshare/plugin/tenant"
 )
 
 // modelOf is the model that a path asks about, as it is written there.
@@ -25,15 +25,9 @@ func modelOf(path string) (id string, ok bool) {
 //go:noinline
 func (x *Exchange) answerModel(path string) Decision {
 	written, _ := modelOf(path)
-	id, ok := unescape(written)
-	c := x.caller
-	for i := range x.gateway.groups {
-		gr := &x.gateway.groups[i]
-		if !ok || gr.model.Name != id {
-			continue
-		}
-		if _, may := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); may {
-			return x.answer(200, llm.AppendModel(x.body[:0], id))
+	if gr := x.gateway.group(admin.Unescape(written, '+')); gr != nil {
+		if _, may := x.caller.allowed(gr); may {
+			return x.answer(200, llm.AppendModel(x.body[:0], gr.model.Name))
 		}
 	}
 	return x.refuse(404, llm.ErrorBody{
@@ -51,8 +45,7 @@ func (x *Exchange) answerHealth() Decision {
 	var counts [2]int
 	for i := range x.gateway.groups {
 		gr := &x.gateway.groups[i]
-		c := x.caller
-		if _, may := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); !may {
+		if _, may := x.caller.allowed(gr); !may {
 			continue
 		}
 		for j := range gr.targets {
@@ -71,25 +64,4 @@ func (x *Exchange) answerHealth() Decision {
 	b = strconv.AppendInt(append(b, `],"healthy_count":`...), int64(counts[0]), 10)
 	b = strconv.AppendInt(append(b, `,"unhealthy_count":`...), int64(counts[1]), 10)
 	return x.answer(200, append(b, '}'))
-}
-
-// unescape decodes a part of a path (RFC 3986, section 2.1).
-func unescape(s string) (string, bool) {
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' {
-			if i+2 >= len(s) {
-				return "", false
-			}
-			n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-			if err != nil {
-				return "", false
-			}
-			c = byte(n)
-			i += 2
-		}
-		b = append(b, c)
-	}
-	return string(b), true
 }

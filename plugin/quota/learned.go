@@ -32,8 +32,8 @@ const (
 	brokenCaps = -62
 )
 
-// add takes an answer of so many tokens. cap is what its caller allowed, less than
-// 0 for no cap.
+// add takes an answer of so many tokens. most is what its caller allowed, less than 0
+// for no cap.
 func (l *Learned) add(output, most unit.Tokens) {
 	out := int32(min(max(output, 0), mostSample)) * learnedScale
 	if l.Samples == 0 {

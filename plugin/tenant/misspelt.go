@@ -1,6 +1,8 @@
 package tenant
 
 import (
+	"strings"
+
 	"fairshare/plugin/document"
 )
 
@@ -14,8 +16,8 @@ import (
 // no typos.
 const (
 	limitNames = "soft_budget temp_budget_expiry expires duration key_alias enforce budget_id team_id user_id"
-	nearNames  = "spend tags metadata aliases model_aliases user_email user_alias user_role key_name key_type team_alias config models " +
-		"rpm_limit_type tpm_limit_type members admins members_with_roles role alias tpm_limit rpm_limit budget_reset_at token key team_ids"
+	nearNames  = "spend tags metadata aliases model_aliases user_email user_alias user_role key_name key_type team_alias config " +
+		"rpm_limit_type tpm_limit_type members admins members_with_roles role alias budget_reset_at token key team_ids"
 )
 
 // misspelt refuses the first member of an object whose name is nearly a limit's.
@@ -47,14 +49,8 @@ func nearest(names, name string) string {
 	}
 	best, least := "", maxFolded
 	for names != "" {
-		one := names
-		for i := range len(names) {
-			if names[i] == ' ' {
-				one = names[:i]
-				break
-			}
-		}
-		names = names[min(len(one)+1, len(names)):]
+		var one string
+		one, names, _ = strings.Cut(names, " ")
 		m := fold(&other, one)
 		far := 0
 		switch {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// siftConfig lets two headers of the operator's through.
-const siftConfig = `{"model_list":[{"model_name":"local-model","litellm_params":{"model":"openai/local-model",
+// allowedConfig lets two headers of the operator's through.
+const allowedConfig = `{"model_list":[{"model_name":"local-model","litellm_params":{"model":"openai/local-model",
  "api_base":"http://127.0.0.1:8000/v1","api_key":"none"}}],
  "general_settings":{"master_key":"sk-1234"},"fairshare_settings":{"forward_headers":["x-mine","x-team-*"]}}`
 
@@ -29,21 +29,19 @@ func sentOn(t *testing.T, g *Gateway, head [][2]string) (sent [][2]string, edits
 	return edit(slices.Clone(head), d.Edits), len(d.Edits)
 }
 
-// What reaches an upstream, as README and the providers' documents tell it. The list
-// is written out here a second time: what is not in it must not leave, whatever it is
-// called.
+// What reaches an upstream, written out here a second time: what is not in it must not
+// leave, whatever it is called.
 const upstreamKnows = ` :method :path :authority :scheme
-	accept user-agent content-type content-length accept-encoding authorization x-fairshare-upstream
-	host connection transfer-encoding x-forwarded-proto
-	traceparent tracestate baggage b3 x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled
-	x-request-id x-correlation-id x-client-request-id x-ms-client-request-id x-cloud-trace-context x-amzn-trace-id
-	uber-trace-id x-ot-span-context sw8 grpc-trace-bin
-	idempotency-key openai-beta anthropic-version anthropic-beta
-	http-referer x-title x-openrouter-title x-openrouter-categories x-client-name x-grok-conv-id x-session-affinity
+	accept accept-language user-agent content-type content-length accept-encoding authorization x-fairshare-upstream
+	host connection keep-alive transfer-encoding x-forwarded-proto sec-fetch-mode
+	traceparent tracestate baggage b3 sentry-trace x-request-id x-correlation-id x-client-request-id x-ms-client-request-id
+	x-cloud-trace-context x-amzn-trace-id uber-trace-id x-ot-span-context grpc-trace-bin
+	idempotency-key openai-beta anthropic-version anthropic-beta x-goog-api-client
+	http-referer x-title x-openrouter-title x-openrouter-categories x-grok-conv-id x-session-affinity
 	x-mine `
 
 func mayLeave(name string) bool {
-	for _, family := range []string{"x-stainless-", "x-datadog-", "x-team-"} {
+	for _, family := range []string{"x-stainless-", "x-datadog-", "x-b3-", "x-team-"} {
 		if strings.HasPrefix(name, family) {
 			return true
 		}
@@ -53,7 +51,7 @@ func mayLeave(name string) bool {
 
 func TestOnlyKnownHeadersLeave(t *testing.T) {
 	t.Parallel()
-	g, _ := gateway(t, siftConfig)
+	g, _ := gateway(t, allowedConfig)
 	random := rand.New(rand.NewPCG(1, 2))
 	names := strings.Fields(upstreamKnows + `cookie set-cookie proxy-authorization x-proxy-authorization x-auth-token x-csrf-token
 		x-amz-security-token x-api-key api-key x-goog-api-key x-litellm-api-key forwarded via x-real-ip x-client-ip true-client-ip cf-connecting-ip
@@ -107,7 +105,7 @@ func TestOnlyKnownHeadersLeave(t *testing.T) {
 // every request needs (key, host, upstream, no compression), a usual client's takes none.
 func TestUsualClientsNeedFewEdits(t *testing.T) {
 	t.Parallel()
-	g, _ := gateway(t, siftConfig)
+	g, _ := gateway(t, allowedConfig)
 	begin := [][2]string{{":authority", "127.0.0.1:4000"}, {":path", "/v1/chat/completions"}, {":method", "POST"}, {":scheme", "http"}}
 	end := [][2]string{
 		{"authorization", "Bearer sk-1234"},
@@ -134,7 +132,7 @@ func TestUsualClientsNeedFewEdits(t *testing.T) {
 		want   int
 	}{
 		{"openai-python", append([][2]string{{"accept", "application/json"}, {"accept-encoding", "gzip, deflate"}, {"user-agent", "OpenAI/Python 3.52.0"}}, stainless...), 4},
-		{"openai-node", append([][2]string{{"accept", "application/json"}, {"accept-encoding", "gzip, deflate"}, {"user-agent", "OpenAI/JS 6.1.0"}, {"accept-language", "*"}, {"sec-fetch-mode", "cors"}}, stainless...), 6},
+		{"openai-node", append([][2]string{{"accept", "application/json"}, {"accept-encoding", "gzip, deflate"}, {"user-agent", "OpenAI/JS 6.1.0"}, {"accept-language", "*"}, {"sec-fetch-mode", "cors"}}, stainless...), 4},
 		{"curl", [][2]string{{"accept", "*/*"}, {"user-agent", "curl/7.88.1"}}, 3},
 		{"requests", [][2]string{{"accept", "*/*"}, {"accept-encoding", "gzip, deflate"}, {"user-agent", "python-requests/2.32.5"}}, 4},
 		{"go", [][2]string{{"accept-encoding", "gzip"}, {"user-agent", "Go-http-client/1.1"}}, 4},
@@ -142,35 +140,5 @@ func TestUsualClientsNeedFewEdits(t *testing.T) {
 		if _, n := sentOn(t, g, slices.Concat(begin, c.own, end)); n != c.want {
 			t.Errorf("%s: %d edits, want %d", c.client, n, c.want)
 		}
-	}
-}
-
-// A body whose length or coding is not clear is not waited for.
-func TestUnclearBodies(t *testing.T) {
-	t.Parallel()
-	g, _ := gateway(t, siftConfig)
-	for _, c := range []struct {
-		head   [][2]string
-		status int
-	}{
-		{[][2]string{{"content-length", "5"}, {"content-length", "5"}}, 400},
-		{[][2]string{{"content-length", "5, 6"}}, 400},
-		{[][2]string{{"content-length", "+5"}}, 400},
-		{[][2]string{{"content-length", "-1"}}, 400},
-		{[][2]string{{"content-length", "99999999999999999999"}}, 400},
-		{[][2]string{{"transfer-encoding", "gzip, chunked"}}, 415},
-		{[][2]string{{"transfer-encoding", "identity"}}, 415},
-		{[][2]string{{"transfer-encoding", "Chunked"}}, 0},
-		{[][2]string{{"content-encoding", "identity"}, {"content-encoding", "br"}}, 415},
-		{[][2]string{{"content-encoding", "x"}}, 415},
-		{[][2]string{{"content-encoding", " "}}, 415},
-		{[][2]string{{":path", "/v1/embeddings"}}, 400},
-	} {
-		x := g.Open()
-		head := append([][2]string{{":method", "POST"}, {":path", "/v1/chat/completions"}, {"authorization", "Bearer sk-1234"}}, c.head...)
-		if got := statusOf(x.RequestHeaders(0, head, false)); got != c.status {
-			t.Errorf("%v: status %d, want %d", c.head, got, c.status)
-		}
-		x.Done(0)
 	}
 }

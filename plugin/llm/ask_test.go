@@ -3,7 +3,6 @@ package llm
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestParseAsk(t *testing.T) {
@@ -251,29 +250,9 @@ func TestProxyMembersAreDropped(t *testing.T) {
 	}
 }
 
-// A body is read up to its fault and in linear time: eight times the body takes
-// no 30 times as long, whatever it consists of, and what is behind a fault is
-// not read at all.
-func TestLinear(t *testing.T) {
-	for _, piece := range []string{
-		`"tags":1,`, `"x":1,`, `"X":1,`, `"\u0061":"\u0061",`, `"x":[1],`, `"é":"éééé",`, `"x":"\n\n",`, `"max_new_tokens":5,`,
-		`"x":{"api_key":1},`, `"extra_body":{},`, `"x":{"image_url":{"url":"data:image/jpeg;base64,/9j/4AAQ"}},`,
-	} {
-		took := func(n int) time.Duration {
-			body := []byte(`{` + strings.Repeat(piece, n/len(piece)) + `"model":"a","messages":[]}`)
-			least := time.Hour
-			for range 5 {
-				from := time.Now()
-				parseAsk(body)
-				least = min(least, time.Since(from))
-			}
-			return least
-		}
-		if short, long := took(1<<16), took(1<<19); long > 30*max(short, 100*time.Microsecond) {
-			t.Errorf("%s: %v for 64 KiB, %v for 512", piece, short, long)
-		}
-	}
-	// The fault is the first one, not one of those behind it.
+// A body is read up to its first fault: what is behind that is not read at all.
+// (BenchmarkRefuse shows that the time grows with what is read.)
+func TestFirstFault(t *testing.T) {
 	_, fault := parseAsk([]byte(`{"model":"a","model":"b","x":"` + "\xff" + `",]`))
 	if fault == nil || !strings.Contains(fault.Message, "given twice") {
 		t.Errorf("fault %+v", fault)

@@ -183,7 +183,6 @@ var (
 	oracleMedia   = regexp.MustCompile(`^(audio|audio_url|b64_json|bytes|detail|data|document|file|fileData|file_.*|fileUri|image.*|input_.*|inline.*|source|ur[li]|video.*)$`)
 	oracleSilent  = regexp.MustCompile(`._(id|key|identifier)$|^metadata$`)
 	oracleSchema  = regexp.MustCompile(`^(tools|functions|response_format)$`)
-	oracleProxy   = regexp.MustCompile(`^(api_key|api_base|timeout|tags)$|^(mock|litellm)_.`)
 	oracleStrict  = regexp.MustCompile(`^(model|messages|stream|stream_options|max_tokens|max_completion_tokens|n|best_of|user|extra_body)$`)
 )
 

@@ -66,75 +66,83 @@ func (o *output) take(p param, v int64) {
 // capParam is what name is of the caps under names that are not OpenAI's, or
 // otherParam.
 func capParam(name []byte) param {
-	if len(name) < 6 || len(name) > 22 {
+	const first = 1<<('b'-'a') | 1<<('c'-'a') | 1<<('e'-'a') | 1<<('m'-'a') | 1<<('n'-'a') | 1<<('r'-'a') | 1<<('t'-'a')
+	if len(name) < 6 || len(name) > 22 || !begins(name, first) {
 		return otherParam
 	}
-	switch name[0] {
-	case 'b':
-		switch {
-		case equal(name, "budget_tokens"):
-			return budgetParam // Anthropic's thinking
-		case equal(name, "bestOf"):
-			return choicesParam
-		}
-	case 'c':
-		if equal(name, "candidate_count") || equal(name, "candidateCount") {
-			return choicesParam // Gemini
-		}
-	case 'e':
-		if equal(name, "enable_thinking") {
-			return switchParam // Qwen
-		}
-	case 'm':
-		if len(name) < 9 || name[1] != 'a' || name[2] != 'x' {
-			break
-		}
-		for _, s := range maxNames {
-			if equal(name, s) {
-				return limitParam
-			}
-		}
-		for _, s := range maxBudgets {
-			if equal(name, s) {
-				return budgetParam
-			}
-		}
-	case 'n':
-		switch {
-		case equal(name, "n_predict"), equal(name, "num_predict"), equal(name, "numPredict"):
-			return limitParam
-		case equal(name, "n_cmpl"), equal(name, "num_return_sequences"), equal(name, "num_generations"),
-			equal(name, "num_completions"), equal(name, "numResults"), equal(name, "numReturnSequences"):
-			return choicesParam // llama.cpp, Transformers, Cohere, AI21
-		}
-	case 'r':
-		switch {
-		case equal(name, "reasoning"), equal(name, "reasoning_config"):
-			return thinkParam // OpenRouter
-		case equal(name, "reasoning_budget"), equal(name, "reasoning_max_tokens"):
-			return budgetParam // llama.cpp
-		}
-	case 't':
-		switch {
-		case equal(name, "thinking"), equal(name, "thinking_config"), equal(name, "thinkingConfig"):
-			return thinkParam // Anthropic, Gemini
-		case equal(name, "thinking_budget"), equal(name, "thinkingBudget"), equal(name, "thinking_budget_tokens"),
-			equal(name, "thinking_token_budget"):
-			return budgetParam // Qwen, Gemini, llama.cpp, vLLM
-		case equal(name, "tokens_to_generate"):
-			return limitParam // NeMo
+	return find(capNames[:], name)
+}
+
+// begins reports whether name begins with one of the letters from a to z whose
+// bits are in first.
+func begins(name []byte, first uint32) bool {
+	c := name[0] - 'a'
+	return c < 26 && first>>c&1 == 1
+}
+
+// A named is a name and what it means.
+type named struct {
+	name  string
+	param param
+}
+
+// find is what name means in a table, or otherParam.
+//
+//go:noinline
+func find(table []named, name []byte) param {
+	for i := range table {
+		if equal(name, table[i].name) {
+			return table[i].param
 		}
 	}
 	return otherParam
 }
 
-var (
-	maxNames = [...]string{
-		"max_output_tokens", "max_new_tokens", "max_length", "max_gen_len", "max_tokens_to_sample", "max_generated_tokens",
-		"max_response_tokens", "maxTokens", "maxTokenCount", "maxNewTokens", "maxOutputTokens", "maxCompletionTokens",
-	}
-	maxBudgets = [...]string{"max_thinking_tokens", "max_reasoning_tokens"} // NVIDIA's NIM
-)
+var capNames = [...]named{
+	{"max_output_tokens", limitParam},
+	{"max_new_tokens", limitParam},
+	{"max_length", limitParam},
+	{"max_gen_len", limitParam},
+	{"max_tokens_to_sample", limitParam}, // Claude on Bedrock, of old
+	{"max_generated_tokens", limitParam},
+	{"max_response_tokens", limitParam},
+	{"maxTokens", limitParam},
+	{"maxTokenCount", limitParam}, // Titan
+	{"maxNewTokens", limitParam},
+	{"maxOutputTokens", limitParam},
+	{"maxCompletionTokens", limitParam},
+	{"n_predict", limitParam},
+	{"num_predict", limitParam},
+	{"numPredict", limitParam},
+	{"tokens_to_generate", limitParam}, // NeMo
+
+	{"budget_tokens", budgetParam},       // Anthropic
+	{"max_thinking_tokens", budgetParam}, // NVIDIA's NIM
+	{"max_reasoning_tokens", budgetParam},
+	{"reasoning_budget", budgetParam}, // llama.cpp
+	{"reasoning_max_tokens", budgetParam},
+	{"thinking_budget", budgetParam},        // Qwen
+	{"thinkingBudget", budgetParam},         // Gemini
+	{"thinking_budget_tokens", budgetParam}, // llama.cpp
+	{"thinking_token_budget", budgetParam},  // vLLM
+	{"enable_thinking", switchParam},        // Qwen
+
+	{"reasoning", thinkParam}, // OpenRouter
+	{"reasoning_config", thinkParam},
+	{"thinking", thinkParam}, // Anthropic
+	{"thinking_config", thinkParam},
+	{"thinkingConfig", thinkParam}, // Gemini
+
+	{"bestOf", choicesParam},
+	{"candidate_count", choicesParam},
+	{"candidateCount", choicesParam},       // Gemini
+	{"n_cmpl", choicesParam},               // llama.cpp
+	{"num_return_sequences", choicesParam}, // Transformers
+	{"numReturnSequences", choicesParam},
+	{"num_generations", choicesParam}, // Cohere
+	{"num_completions", choicesParam},
+	{"numResults", choicesParam}, // AI21
+}
 
 // amount takes the number v of p in a place where p means something.
 func (r *askReader) amount(p param, v int64, integral bool) *Fault {

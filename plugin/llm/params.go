@@ -225,61 +225,42 @@ func setting(name []byte) param {
 
 // mediaParam is what name is in a message, or in a member that is not known.
 func mediaParam(name []byte) param {
-	if len(name) < 3 || len(name) > 12 {
+	const first = 1 | 1<<('b'-'a') | 1<<('d'-'a') | 1<<('f'-'a') | 1<<('i'-'a') | 1<<('s'-'a') | 1<<('u'-'a') | 1<<('v'-'a')
+	if len(name) < 3 || len(name) > 11 || !begins(name, first) {
 		return otherParam
 	}
-	switch name[0] {
-	case 'a':
-		if equal(name, "audio_url") || equal(name, "audio") {
-			return audioParam
-		}
-	case 'b':
-		if equal(name, "b64_json") || equal(name, "bytes") {
-			return bulkParam
-		}
-	case 'd':
-		switch {
-		case equal(name, "detail"):
-			return detailParam
-		case equal(name, "data"):
-			return bulkParam
-		case equal(name, "document"):
-			return fileParam
-		}
-	case 'f':
-		switch {
-		case equal(name, "file"), equal(name, "fileData"):
-			return fileParam
-		case equal(name, "file_data"):
-			return bulkParam
-		case equal(name, "file_id"), equal(name, "file_url"), equal(name, "file_uri"), equal(name, "fileUri"):
-			return idParam
-		}
-	case 'i':
-		switch {
-		case equal(name, "image_url"), equal(name, "image"), equal(name, "images"), equal(name, "input_image"):
-			return imageParam
-		case equal(name, "input_audio"):
-			return audioParam
-		case equal(name, "input_video"):
-			return videoParam
-		case equal(name, "inline_data"), equal(name, "inlineData"), equal(name, "input_file"):
-			return fileParam
-		}
-	case 's':
-		if equal(name, "source") {
-			return sourceParam
-		}
-	case 'u':
-		if equal(name, "url") || equal(name, "uri") {
-			return addressParam
-		}
-	case 'v':
-		if equal(name, "video_url") || equal(name, "video") {
-			return videoParam
-		}
-	}
-	return otherParam
+	return find(mediaNames[:], name)
+}
+
+var mediaNames = [...]named{
+	{"image_url", imageParam},
+	{"image", imageParam},
+	{"images", imageParam}, // Ollama
+	{"input_image", imageParam},
+	{"audio_url", audioParam},
+	{"audio", audioParam},
+	{"input_audio", audioParam},
+	{"video_url", videoParam},
+	{"video", videoParam},
+	{"input_video", videoParam},
+	{"file", fileParam},
+	{"fileData", fileParam},
+	{"input_file", fileParam},
+	{"document", fileParam},
+	{"inline_data", fileParam}, // Gemini
+	{"inlineData", fileParam},
+	{"source", sourceParam}, // Anthropic
+	{"data", bulkParam},
+	{"file_data", bulkParam},
+	{"b64_json", bulkParam},
+	{"bytes", bulkParam}, // Bedrock
+	{"url", addressParam},
+	{"uri", addressParam},
+	{"file_id", idParam},
+	{"file_url", idParam},
+	{"file_uri", idParam},
+	{"fileUri", idParam},
+	{"detail", detailParam},
 }
 
 // key reads a member's name and its colon, and notes what its value will be.

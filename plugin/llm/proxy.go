@@ -32,7 +32,7 @@ var proxyPrefixes = [...]string{
 
 // proxyNames are the others, by their first letter.
 var proxyNames = [26][]string{
-	'a' - 'a': {
+	0: {
 		"api_key", "api_base", "api_version", "api_type", "azure", "acompletion", "allowed_openai_params", "additional_drop_params",
 		"allowed_model_region", "aembedding", "atext_completion", "aimg_generation", "assistant_continue_message",
 	},

@@ -96,3 +96,45 @@ func TestWhatCannotBeRewrittenIsRefused(t *testing.T) {
 		t.Errorf("status %q, upstream %v", status, s.Upstream().Headers)
 	}
 }
+
+// An answer is charged on every host, by what it tells: of two requests a minute and of
+// 60 tokens, one of 60 leaves nothing.
+func TestAnswersAreCharged(t *testing.T) {
+	t.Parallel()
+	const body = `{"model": "m", "messages": []}`
+	for _, profile := range []hostsim.Profile{hostsim.Envoy, hostsim.EnvoyNoFlag, hostsim.Kong, hostsim.APISIX} {
+		t.Run(profile.Name, func(t *testing.T) {
+			t.Parallel()
+			h, err := hostsim.New(t.Context(), hostsim.Options{
+				Module: fairshare(t), Profile: profile, Now: time.Unix(1_800_000_000, 0), Seed: 1,
+				Config: []byte(strings.NewReplacer("HOST", strings.Replace(profile.Name, "envoy", "auto", 1), `"rpm": 2`, `"tpm": 60`).Replace(nginxConfig)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			ask := func() *hostsim.Stream {
+				s := h.Open(1)
+				s.RequestHeaders(hostsim.Headers{
+					{":method", "POST"},
+					{":path", "/v1/chat/completions"},
+					{":authority", "x"},
+					{":scheme", "http"},
+					{"Authorization", "Bearer sk-1234"},
+					{"Content-Length", "30"},
+				}, false)
+				s.RequestBody([]byte(body), true)
+				return s
+			}
+			s := ask()
+			s.ResponseHeaders(hostsim.Headers{{":status", "200"}, {"Content-Type", "application/json"}}, false)
+			s.ResponseBody([]byte(`{"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}}`), true)
+			if s.Client().Headers.Get(":status") != "200" {
+				t.Fatalf("%v %s", s.Client().Headers, s.Client().Body)
+			}
+			if again := ask().Client(); again.Headers.Get(":status") != "429" {
+				t.Errorf("after 60 of 60 tokens: %v %s", again.Headers, again.Body)
+			}
+		})
+	}
+}

@@ -53,7 +53,7 @@ func (e *Error) Error() string {
 func Parse(raw []byte, env func(name string) (string, bool)) (*Policy, error) {
 	tree, err := decode(string(raw))
 	if err != nil {
-		return nil, (*Error)(err)
+		return nil, &Error{Path: discreet(err.Path), Want: discreet(err.Want), Got: discreet(err.Got)}
 	}
 	r := &reading{tree: sorted(tree), env: env}
 	p := r.policy()

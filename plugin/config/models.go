@@ -198,7 +198,7 @@ func (r *reading) credential(d *Deployment, at place, variable string) {
 		value, set := r.variable(name)
 		if !set {
 			if !d.IsMock {
-				d.MissingKey = name
+				d.MissingKey = discreet(name) // told to callers
 				r.warn(at.path, "environment variable "+printable(name)+Unset+": calls to this deployment answer an error")
 			}
 			return

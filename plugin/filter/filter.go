@@ -147,8 +147,22 @@ func (s *stream) responseHeaders(end bool) {
 		tell(logError, "the host gives no response headers")
 		headers = nil // which is no success, so nothing is charged
 	}
+	if s.plugin.profile.bodyAsked {
+		end = s.askAnswer()
+	}
 	d := s.exchange.ResponseHeaders(clock, headers, end)
 	edit(responseHeaders, d.Edits)
+}
+
+// askAnswer asks for the answer's body, on a host that shows it only then. The end that
+// such a host tells with the headers says nothing.
+// If the body does not come, it is charged by estimate.
+//
+//go:noinline
+func (s *stream) askAnswer() (end bool) {
+	const asks, yes = "wasm_process_resp_body", "true"
+	proxySetProperty(address(asks), uint32(len(asks)), address(yes), uint32(len(yes)))
+	return false
 }
 
 func (s *stream) responseBody(n int, end bool) {

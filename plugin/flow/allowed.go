@@ -19,7 +19,7 @@ import (
 func goesUpstream(name string) bool {
 	switch len(name) {
 	case 2:
-		return name == "b3" || name == "te"
+		return name == "b3"
 	case 4:
 		return name == "host"
 	case 6:
@@ -99,26 +99,38 @@ func (x *Exchange) through(now int64, r *requestHead) Decision {
 	return Decision{Edits: x.edits}
 }
 
-// ours reports whether a credential may be a key of this gateway.
+// ours reports whether a credential may hold a key of this gateway, wherever in it: what
+// counts is what leaves, not what would be taken for a key here.
 func (x *Exchange) ours(now int64, credential string) bool {
 	g := x.gateway
-	secret := strings.Trim(credential, " \t")
-	secret = secret[strings.LastIndexAny(secret, " \t")+1:]
-	hash := tenant.Hash(secret)
-	if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
+	g.tenants.Refresh(now)
+	blank := func(r rune) bool { return r <= ' ' }
+	mark := func(r rune) bool { return r <= ' ' || strings.ContainsRune(`,;:="'`, r) }
+	words := append(strings.FieldsFunc(credential, blank), strings.FieldsFunc(credential, mark)...)
+	const most = 16 // no scheme has as many
+	if len(words) > most {
 		return true
 	}
-	g.tenants.Refresh(now)
-	_, st := g.tenants.FindKey(&hash)
-	return st != quota.NotFound // what can't be told is not given away
+	for _, word := range words {
+		hash := tenant.Hash(word)
+		if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
+			return true
+		}
+		if _, st := g.tenants.FindKey(&hash); st != quota.NotFound {
+			return true // what can't be told is not given away
+		}
+	}
+	return false
 }
 
 // theirs reports whether a header of an answer is between the upstream and the
 // operator: it sets state in the client for this gateway's origin, speaks for this
-// gateway, or tells of the operator's account.
+// gateway, or tells of the operator's account and its limits.
 func theirs(name string) bool {
 	switch name {
-	case "set-cookie", "set-cookie2", "alt-svc", "clear-site-data", "openai-organization", "openai-project", "anthropic-organization-id":
+	case "set-cookie", "set-cookie2", "alt-svc", "clear-site-data", "strict-transport-security", "public-key-pins",
+		"nel", "report-to", "reporting-endpoints", "openai-organization", "openai-project", "anthropic-organization-id",
+		"ratelimit", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy":
 		return true
 	}
 	return config.InternalHeader(name) && name != "x-envoy-upstream-service-time" ||

@@ -127,7 +127,7 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		return x.answer(200, append(x.body[:0], `"I'm alive!"`...))
 	}
 	if e.route == ready {
-		return x.answer(200, append(x.body[:0], `{"status":"healthy","db":"Not connected","cache":null}`...))
+		return x.answerReady()
 	}
 	if e.route == showMetrics && x.gateway.policy.OpenMetrics {
 		return x.answerMetrics(now)
@@ -141,7 +141,7 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	case showModel:
 		return x.answerModel(r.path)
 	case showHealth:
-		return x.answerHealth()
+		return x.answerHealth(r.query)
 	case showShares:
 		return x.answerShares(now, r.query)
 	case resetShares:

@@ -6,6 +6,7 @@ import (
 
 	"fairshare/plugin/admin"
 	"fairshare/plugin/llm"
+	"fairshare/plugin/quota"
 )
 
 // modelOf is the model that a path asks about, as it is written there.
@@ -30,22 +31,31 @@ func (x *Exchange) answerModel(path string) Decision {
 			return x.answer(200, llm.AppendModel(x.body[:0], gr.model.Name))
 		}
 	}
-	return x.refuse(404, llm.ErrorBody{
-		Message: "The model '" + clip(written) + "' does not exist or you do not have access to it", Type: "invalid_request_error",
-		Param: "model", Code: 404,
-	}, BadRequests)
+	x.gateway.worker.count(BadRequests, 1)
+	return x.answer(404, llm.AppendNoModel(x.body[:0], clip(written)))
 }
 
-// answerHealth lists the deployments, as LiteLLM's /health does. Nobody asks them
-// anything: one is healthy if it can be called at all.
+// answerReady tells whether requests can be decided: whether what the workers share can
+// be read. There is no database.
+func (x *Exchange) answerReady() Decision {
+	if _, _, st := x.gateway.worker.host.Get("fs/said"); st != quota.OK && st != quota.NotFound {
+		return x.answer(503, append(x.body[:0], `{"status":"unhealthy","db":"Not connected"}`...))
+	}
+	return x.answer(200, append(x.body[:0], `{"status":"healthy","db":"Not connected","cache":null}`...))
+}
+
+// answerHealth lists the deployments, those of one model if the query names it, as
+// LiteLLM's /health does. Nobody asks them anything: one is healthy if it can be called
+// at all. A model that was named and has none that is healthy answers 503.
 //
 //go:noinline
-func (x *Exchange) answerHealth() Decision {
+func (x *Exchange) answerHealth(query string) Decision {
+	model := admin.Parameter(query, "model", '+')
 	var lists [2][]byte // healthy and not
 	var counts [2]int
 	for i := range x.gateway.groups {
 		gr := &x.gateway.groups[i]
-		if _, may := x.caller.allowed(gr); !may {
+		if _, may := x.caller.allowed(gr); !may || model != "" && model != gr.model.Name {
 			continue
 		}
 		for j := range gr.targets {
@@ -63,5 +73,12 @@ func (x *Exchange) answerHealth() Decision {
 	b = append(append(b, `],"unhealthy_endpoints":[`...), lists[1]...)
 	b = strconv.AppendInt(append(b, `],"healthy_count":`...), int64(counts[0]), 10)
 	b = strconv.AppendInt(append(b, `,"unhealthy_count":`...), int64(counts[1]), 10)
-	return x.answer(200, append(b, '}'))
+	status := 200
+	switch {
+	case model != "" && counts == [2]int{}:
+		return x.answer(404, llm.AppendNoModel(x.body[:0], clip(model)))
+	case model != "" && counts[0] == 0:
+		status = 503
+	}
+	return x.answer(status, append(b, '}'))
 }

@@ -114,10 +114,18 @@ func split(target string) (path, query string) {
 	return target, ""
 }
 
+// undotted is a path without the dots at its end, which Windows cuts off a name.
+func undotted(path []byte) []byte {
+	for len(path) > 0 && path[len(path)-1] == '.' {
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
 // plain reports whether path has a single reading, whoever reads it: nothing that an
 // upstream might resolve to another path than the one that was allowed, or to one that
 // this gateway serves itself. Servers decode %-sequences once or twice, take "\\" for "/",
-// read wide or overlong forms of "." and "/", and cut parameters (";x=y") off a segment
+// read wide or overlong forms of "." and "/", and cut parameters (";x=y") or dots off a segment
 // before they resolve it.
 func plain(path string) bool {
 	if path == "" || path[0] != '/' {
@@ -136,6 +144,7 @@ func plain(path string) bool {
 				return false // empty, or a dot segment
 			}
 			parameters = c == ';'
+			read = undotted(read)
 		}
 		if c == '/' {
 			begin, dots = i+1, true
@@ -152,7 +161,7 @@ func plain(path string) bool {
 	if dots && begin < len(path) {
 		return false
 	}
-	if find(string(read)) != nil {
+	if read = undotted(read); find(string(read)) != nil {
 		return false
 	}
 	if n := len(read); n > 1 && read[n-1] == '/' {

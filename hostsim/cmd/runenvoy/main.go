@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -75,7 +76,7 @@ func run(path string) error {
 	if workers > 0 {
 		args = append(args, "--concurrency", strconv.Itoa(workers))
 	}
-	screen := &screen{said: make(map[string]bool)}
+	screen := &screen{said: make(map[string]bool), secrets: file.Secrets()}
 	process, err := envoy.Launch(&envoy.Log{Also: screen}, nil, args...)
 	if err != nil {
 		return err
@@ -135,6 +136,8 @@ type screen struct {
 	rest   []byte          // of a line that has not ended
 	said   map[string]bool // nil after the start
 	closed bool
+
+	secrets []string // are not shown
 }
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -148,6 +151,9 @@ func (s *screen) Write(p []byte) (int, error) {
 		}
 		line := string(s.rest[:end+1])
 		s.rest = s.rest[end+1:]
+		for _, secret := range s.secrets {
+			line = strings.ReplaceAll(line, secret, "(not shown)")
+		}
 		if text, ok := envoy.PluginLine(line); ok {
 			if s.said[text] {
 				continue

@@ -71,6 +71,50 @@ func TestSecretsAreInNoCommandLine(t *testing.T) {
 	}
 }
 
+// Envoy quotes its configuration beside an error in it; what a user sees of that holds no
+// secret of the filter's, in whatever form it is handed over.
+func TestErrorsShowNoSecret(t *testing.T) {
+	const master, provider = "sk-a-secret-of-the-test", "the-provider-s-secret"
+	for _, file := range []string{"envoy.yaml", "testdata/envoy/istio.yaml"} {
+		text, err := os.ReadFile("../../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, []byte("sk-1234"), []byte(master))
+		text = bytes.ReplaceAll(text, []byte("my-fake-key"), []byte(provider))
+		for _, fault := range [][2]string{
+			{"stat_prefix: fairshare", "stat_prefix: [fairshare]"},
+			{"stat_prefix: fairshare", "stat_prefix: \"\""},
+		} {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "envoy.yaml")
+			if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte(fault[0]), []byte(fault[1])), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			said, err := os.Create(filepath.Join(dir, "said"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PORT", unused(t))
+			t.Setenv("ADMIN_PORT", unused(t))
+			stderr := os.Stderr
+			os.Stderr = said
+			err = run(path)
+			os.Stderr = stderr
+			said.Close()
+			text, readErr := os.ReadFile(said.Name())
+			if err == nil || readErr != nil || len(text) == 0 {
+				t.Fatalf("%s, %s: %v, %v; said %q", file, fault[1], err, readErr, text)
+			}
+			for _, secret := range []string{master, provider} {
+				if bytes.Contains(text, []byte(secret)) || strings.Contains(err.Error(), secret) {
+					t.Errorf("%s, %s: %s is shown", file, fault[1], secret)
+				}
+			}
+		}
+	}
+}
+
 func TestWelcomeShowsNoSecret(t *testing.T) {
 	for key, shown := range map[string]bool{"sk-1234": true, "sk-of-somebody": false} {
 		got, _ := demo(map[string]any{"general_settings": map[string]any{"master_key": key}})

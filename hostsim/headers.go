@@ -3,7 +3,7 @@ package hostsim
 import "strings"
 
 // Headers are the fields of a message in order, with repeats; names are in
-// lower case, pseudo headers such as :path come first.
+// lower case unless the profile keeps the sender's, pseudo headers such as :path come first.
 type Headers [][2]string
 
 // Get returns the first value of name, or "".
@@ -44,7 +44,7 @@ func (h *Headers) Set(name, value string) {
 	kept := make(Headers, 0, len(*h)+1)
 	set := false
 	for _, p := range *h {
-		if p[0] != name {
+		if !strings.EqualFold(p[0], name) {
 			kept = append(kept, p)
 		} else if !set {
 			kept, set = append(kept, [2]string{name, value}), true
@@ -61,7 +61,7 @@ func (h *Headers) Remove(name string) {
 	name = strings.ToLower(name)
 	kept := make(Headers, 0, len(*h))
 	for _, p := range *h {
-		if p[0] != name {
+		if !strings.EqualFold(p[0], name) {
 			kept = append(kept, p)
 		}
 	}
@@ -80,4 +80,12 @@ func lower(pairs [][2]string) Headers {
 		h[i] = [2]string{strings.ToLower(p[0]), p[1]}
 	}
 	return h
+}
+
+// names returns the headers of a message from outside as the host shows them.
+func (s *Stream) names(pairs [][2]string) Headers {
+	if s.host.profile.KeepCase {
+		return Headers(pairs).Clone()
+	}
+	return lower(pairs)
 }

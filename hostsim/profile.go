@@ -41,6 +41,7 @@ type Profile struct {
 
 	RequestEnd     EndOfStream // end_of_stream of proxy_on_request_headers
 	ResponseEnd    EndOfStream // end_of_stream of proxy_on_response_headers
+	KeepCase       bool        // names come as they were sent; otherwise in lower case
 	CountHeaders   bool        // num_headers is given; otherwise 0
 	HeadersLeave   bool        // request headers cannot be read once they have gone upstream
 	FrozenHeaders  bool        // changing response headers in the body phase traps
@@ -230,6 +231,7 @@ var EnvoyNoFlag = func() Profile {
 //	VMStart         ngx src/common/proxy_wasm/ngx_proxy_wasm.c
 //	End             the same file: on_done runs before on_log
 //	RequestEnd      ngx src/http/proxy_wasm/ngx_http_proxy_wasm.c, always false
+//	KeepCase        nginx src/http/ngx_http_request.c: key is as sent, lowcase_key beside it
 //	RequestWhole    ngx src/http/ngx_http_wasm_module.c, reads the body first
 //	BodyLimit       directive wasm_response_body_buffers, 4 of 4 KiB
 //	Swap            ngx src/common/shm/ngx_wa_shm_kv.c:279
@@ -244,6 +246,7 @@ var Kong = Profile{
 	ReloadNewVM:    true,
 	End:            DoneLogDelete,
 	RequestEnd:     EndNever,
+	KeepCase:       true,
 	CountHeaders:   true,
 	FrozenHeaders:  true,
 	HeaderPause:    WaitForCallout,
@@ -280,6 +283,7 @@ var Kong = Profile{
 //	AfterTrap       the trapped instance goes on
 //	End             wnm src/http/ngx_http_wasm_ctx.c: no proxy_on_log
 //	RequestEnd      wnm src/http/ngx_http_wasm_module.c: always true, 0 headers
+//	KeepCase        as in Kong
 //	BodyOnDemand    apache/apisix docs/en/latest/wasm.md
 //	Functions       wnm src/http/ngx_http_wasm_api.c:495-1830
 //
@@ -295,6 +299,7 @@ var APISIX = Profile{
 	End:            DoneDelete,
 	ReuseContext:   true,
 	RequestEnd:     EndAlways,
+	KeepCase:       true,
 	ResponseEnd:    EndAlways,
 	HeaderPause:    CrashNoCallout,
 	ReplyInHeaders: ReplyIgnored,

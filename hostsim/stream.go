@@ -172,7 +172,7 @@ func (s *Stream) RequestHeaders(headers Headers, end bool) {
 	if s.id != 0 || s.over || s.pass {
 		return
 	}
-	s.req.headers, s.req.end = lower(headers), end
+	s.req.headers, s.req.end = s.names(headers), end
 	r, status := s.w.ready()
 	if r == nil {
 		if status == 0 {
@@ -276,7 +276,7 @@ func (s *Stream) wholeRequest() {
 func (s *Stream) ResponseHeaders(headers Headers, end bool) {
 	s.w.enter()
 	defer s.w.leave()
-	s.startResponse(lower(headers), end)
+	s.startResponse(s.names(headers), end)
 }
 
 // ResponseBody is a chunk of the upstream's answer; end tells that it is the

@@ -75,7 +75,7 @@ func chat(s *hostsim.Stream, secret string) {
 
 func send(s *hostsim.Stream, path, secret, body string) {
 	s.RequestHeaders(hostsim.Headers{
-		{":method", "POST"}, {":path", path}, {":authority", "x"}, {":scheme", "http"}, {"authorization", "Bearer " + secret},
+		{":method", "POST"}, {":path", path}, {":authority", "x"}, {":scheme", "http"}, {"content-type", "application/json"}, {"authorization", "Bearer " + secret},
 	}, false)
 	s.RequestBody([]byte(body), true)
 }

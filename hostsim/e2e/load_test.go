@@ -71,7 +71,8 @@ func TestHammerBooksBalance(t *testing.T) {
 			random := rand.New(rand.NewPCG(s, uint64(c)))
 			for range requests / clients {
 				key := keys[random.IntN(len(keys))]
-				usage := fmt.Sprintf("prompt=%d completion=%d ", random.IntN(50), random.IntN(200))
+				// A prompt of 0 beside a text would not be believed.
+				usage := fmt.Sprintf("prompt=%d completion=%d ", 1+random.IntN(50), random.IntN(200))
 				var status, want int
 				var err error
 				broken := false // the client may see an error

@@ -44,13 +44,13 @@ func post(model string, more object, headers ...[2]string) script.Request {
 // path and host, and nothing that the gateway keeps for itself.
 func TestUpstreamSeesItsOwn(t *testing.T) {
 	t.Parallel()
-	desk := &upstream.Desk{Name: "x-visit"}
+	desk := &upstream.Desk{Name: "x-b3-visit"}
 	e := envoy.Start(t, envoy.Options{
 		Config: text(t, config(roomy)), Workers: 1, Now: start,
 		Upstreams: map[string]string{behind: upstream.Start(t, desk)},
 	})
 	call, err := e.Call(post(upstreamModel, object{"stream": true},
-		[2]string{"x-visit", "a"}, [2]string{"x-fairshare-upstream", "api.openai.com"}, [2]string{"x-api-key", master}))
+		[2]string{"x-b3-visit", "a"}, [2]string{"x-fairshare-upstream", "api.openai.com"}, [2]string{"x-api-key", master}))
 	if err != nil {
 		t.Fatal(err)
 	}

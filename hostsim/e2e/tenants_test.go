@@ -300,8 +300,8 @@ func TestCommandsThatAreRefused(t *testing.T) {
 		{command: "key-generate-windows", status: 400, want: `{"error/message": "budget_limits` + unenforced + `a list", "error/param": "budget_limits"}`},
 		{command: "team-new-organization", status: 400, want: `{"error/param": "organization_id"}`},
 		{command: "key-generate-for-team", with: "team-id=nobody-s", status: 404, want: `{"error/message": "Team not found, passed team_id=nobody-s"}`},
-		{command: "service-account", status: 404, want: `{"error/message": "Not Found: POST /key/service-account/generate"}`},
-		{command: "spend-report", status: 404, want: `{"error/message": "Not Found: GET /global/spend/report"}`},
+		{command: "service-account", status: 404, want: `{"error/type": "invalid_request_error"}`},
+		{command: "spend-report", status: 404, want: `{"error/type": "invalid_request_error"}`},
 		{command: "spend-keys", want: `{"#": 0}`},
 	})
 }

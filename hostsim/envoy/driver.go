@@ -41,7 +41,8 @@ type exchange struct {
 }
 
 // nameHeader carries a request's name in the scenario to the upstream.
-const nameHeader = "x-scenario-exchange"
+// Its prefix is one that the gateway lets pass.
+const nameHeader = "x-b3-scenario-exchange"
 
 // quiet is how long an unfinished answer must bring nothing more before it
 // counts as all that has come. Nothing tells when Envoy has passed on the last

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -68,7 +70,7 @@ func setPort(x object, port int) {
 	socket["port_value"] = port
 }
 
-// JSON returns the file for Envoy's --config-yaml.
+// JSON returns the file for Envoy's --config-path.
 func (f *File) JSON() (string, error) {
 	text, err := json.Marshal(f.tree)
 	return string(text), err
@@ -101,6 +103,49 @@ func (f *File) Plugin() object {
 	}
 	walk(f.tree)
 	return found
+}
+
+// Secrets returns the texts in the file that are credentials by the names of their
+// settings, its own and the filter's. Envoy quotes its whole configuration beside many
+// an error in it.
+func (f *File) Secrets() []string {
+	var found []string
+	var walk func(name string, x any)
+	walk = func(name string, x any) {
+		switch x := x.(type) {
+		case string:
+			// What is shorter is a placeholder such as none, or the documents' sk-1234.
+			const least = 8
+			if secretive(name) && len(x) >= least && !strings.HasPrefix(x, "os.environ/") {
+				found = append(found, x)
+			}
+		case list:
+			for _, item := range x {
+				walk(name, item)
+			}
+		case object:
+			for inner, item := range x {
+				if inner == "inline_string" || inner == "inline_bytes" {
+					inner = name // a DataSource: what it is, its setting says
+				}
+				walk(inner, item)
+			}
+		}
+	}
+	walk("", f.tree)
+	walk("", f.Plugin())
+	// The longest first: one may be the begin of another.
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
+	return found
+}
+
+func secretive(name string) bool {
+	for _, part := range []string{"key", "secret", "password", "token", "credential"} {
+		if strings.Contains(strings.ToLower(name), part) {
+			return true
+		}
+	}
+	return false
 }
 
 // at returns what stands in x at the path, nil if nothing does.

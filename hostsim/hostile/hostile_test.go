@@ -171,7 +171,7 @@ func TestHostileRequests(t *testing.T) {
 	filler := strings.Repeat("a", 8<<20)
 	one := func(i int, random *rand.Rand) {
 		key := keys[i]
-		in, out := random.IntN(50), random.IntN(200)
+		in, out := 1+random.IntN(50), random.IntN(200) // a prompt of 0 beside a text would not be believed
 		valid := fmt.Sprintf(`{"model":"m","stream":%v,"user":"k%d:%d:%d","messages":[{"role":"user","content":"%s"}]}`,
 			random.IntN(2) == 0, i, in, out, filler[:1<<random.IntN(18)])
 		raw := func(wire string, wait time.Duration) {

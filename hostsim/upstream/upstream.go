@@ -38,7 +38,7 @@ import (
 )
 
 // Header is the name of the header in which a request says what it wants.
-const Header = "x-upstream"
+const Header = "x-b3-upstream"
 
 // Books are what an upstream has done since it started.
 type Books struct {
@@ -52,7 +52,7 @@ type Books struct {
 
 // A Server is a scripted upstream. The zero Server is ready to use.
 type Server struct {
-	// Default is what a request without an x-upstream header wants.
+	// Default is what a request without a Header wants.
 	Default string
 
 	mu    sync.Mutex
@@ -115,7 +115,7 @@ type script struct {
 	gzip, trailers     bool
 }
 
-// parse reads the words of an x-upstream header.
+// parse reads the words of a Header.
 func parse(text string) (script, error) {
 	s := script{prompt: 10, completion: 20, usage: "asked", chunks: 3, reset: -1, hang: -1, status: 200}
 	for word := range strings.FieldsSeq(text) {

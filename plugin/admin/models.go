@@ -155,7 +155,7 @@ func (j *job) calculateSpend() {
 		model = ask.Model
 		if p := j.price(model); p != nil {
 			const bytesPerToken = 4
-			cost = p.Estimate(unit.Tokens((ask.TextBytes+bytesPerToken-1)/bytesPerToken), 0)
+			cost = p.Estimate(unit.Tokens((ask.TextBytes+bytesPerToken-1)/bytesPerToken).Plus(ask.MediaTokens), 0)
 		}
 	case answer != 0:
 		v := &j.tree[answer]

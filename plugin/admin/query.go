@@ -27,15 +27,15 @@ func Parameter(query, name string, plus byte) string {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return unescape(value, plus)
+			return Unescape(value, plus)
 		}
 	}
 	return ""
 }
 
-// unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
+// Unescape undoes percent-encoding, and "+" as plus; a broken escape stays as it is.
 // (net/url would bring fmt and reflect into the wasm.)
-func unescape(s string, plus byte) string {
+func Unescape(s string, plus byte) string {
 	if !strings.ContainsAny(s, "+%") {
 		return s
 	}

@@ -53,7 +53,7 @@ func (e *Error) Error() string {
 func Parse(raw []byte, env func(name string) (string, bool)) (*Policy, error) {
 	tree, err := decode(string(raw))
 	if err != nil {
-		return nil, (*Error)(err)
+		return nil, &Error{Path: discreet(err.Path), Want: discreet(err.Want), Got: discreet(err.Got)}
 	}
 	r := &reading{tree: sorted(tree), env: env}
 	p := r.policy()
@@ -108,6 +108,10 @@ func (r *reading) policy() *Policy {
 	return p
 }
 
+// Unset is what there is to say of an environment variable that is not there, behind its
+// name. Envoy hands a filter no variable but those that its configuration lists.
+const Unset = " is not set, or the proxy does not pass it on: Envoy's vm_config.environment_variables.host_env_keys must list it"
+
 func (r *reading) general(p *Policy, general place) {
 	const variable = "LITELLM_MASTER_KEY"
 	at := general.in("master_key")
@@ -124,7 +128,7 @@ func (r *reading) general(p *Policy, general place) {
 		}
 	}
 	if !ok {
-		r.warn(at.path, "is not set, and neither is environment variable "+variable+": the management routes stay closed")
+		r.warn(at.path, "is not set, and neither is environment variable "+variable+", or the proxy does not pass it on (host_env_keys): the management routes stay closed")
 		return
 	}
 	p.MasterKey, p.HasMasterKey = tenant.Hash(key), true
@@ -162,6 +166,7 @@ func (r *reading) fairshare(p *Policy, at place) {
 	if n, ok := at.in("max_body_memory").whole(1<<20, 1<<32, "a whole number of bytes, 1048576 to 4294967296"); ok {
 		p.MaxBodyMemory = n
 	}
+	p.ForwardHeaders = r.forwardHeaders(at.in("forward_headers"))
 	paths := at.in("pass_through_paths")
 	p.PassThroughPaths = paths.texts()
 	for i, path := range p.PassThroughPaths {

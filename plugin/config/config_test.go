@@ -356,13 +356,22 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, forward_headers, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
 		{with(`"fairshare_settings": {"max_body_bytes": 1023}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 1023`},
 		{with(`"fairshare_settings": {"max_body_bytes": 67108865}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 6.7108865e+07`},
+		{with(`"fairshare_settings": {"forward_headers": ["x-a", "authorization"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "authorization"`},
+		{with(`"fairshare_settings": {"forward_headers": ["x-a", "Cookie"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "cookie"`},
+		{with(`"fairshare_settings": {"forward_headers": ["x-a", "x-litellm-*"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "x-litellm-*"`},
+		{with(`"fairshare_settings": {"forward_headers": ["x-a", "x-fairshare-upstream"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "x-fairshare-upstream"`},
+		{with(`"fairshare_settings": {"forward_headers": ["x-*"]}`), "fairshare_settings.forward_headers[0]: want a header's name, or a begin such as \"x-team-*\", got \"x-*\""},
+		{with(`"fairshare_settings": {"forward_headers": ["*"]}`), "fairshare_settings.forward_headers[0]: want a header's name, or a begin such as \"x-team-*\", got \"*\""},
+		{with(`"fairshare_settings": {"forward_headers": ["a b"]}`), "fairshare_settings.forward_headers[0]: want a header's name, or a begin such as \"x-team-*\", got \"a b\""},
+		{with(`"fairshare_settings": {"forward_headers": [":path"]}`), "fairshare_settings.forward_headers[0]: want a header's name, or a begin such as \"x-team-*\", got \":path\""},
+		{with(`"fairshare_settings": {"forward_headers": ["x-team*"]}`), "fairshare_settings.forward_headers[0]: want a header's name, or a begin such as \"x-team-*\", got \"x-team*\""},
 		{with(`"fairshare_settings": {"pass_through_paths": "/x"}`), `fairshare_settings.pass_through_paths: want a list, got "/x"`},
 		{with(`"fairshare_settings": {"pass_through_paths": ["/x", "y"]}`), `fairshare_settings.pass_through_paths[1]: ` + path + `"y"`},
 		{with(`"fairshare_settings": {"pass_through_paths": ["/*/x"]}`), `fairshare_settings.pass_through_paths[0]: ` + path + `"/*/x"`},
@@ -508,7 +517,7 @@ func TestUpstreams(t *testing.T) {
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.params, got, c.want)
 		}
-		const missing = "is not set: calls to this deployment answer an error"
+		const missing = "is not set, or the proxy does not pass it on: Envoy's vm_config.environment_variables.host_env_keys must list it: calls to this deployment answer an error"
 		if warned := strings.Contains(strings.Join(p.Warnings, "\n"), missing); warned != (c.want.MissingKey != "") {
 			t.Errorf("%s: Warnings = %q", c.params, p.Warnings)
 		}
@@ -697,7 +706,7 @@ func TestMasterKeyFromTheVariableOfLiteLLM(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const noMaster = "general_settings.master_key: is not set, and neither is environment variable LITELLM_MASTER_KEY: the management routes stay closed"
+	const noMaster = "general_settings.master_key: is not set, and neither is environment variable LITELLM_MASTER_KEY, or the proxy does not pass it on (host_env_keys): the management routes stay closed"
 	const unlimited = "model_list: tpm and rpm are not enforced, as litellm_settings.callbacks names no limiter: add dynamic_rate_limiter"
 	for _, c := range []struct {
 		config string

@@ -198,8 +198,8 @@ func (r *reading) credential(d *Deployment, at place, variable string) {
 		value, set := r.variable(name)
 		if !set {
 			if !d.IsMock {
-				d.MissingKey = name
-				r.warn(at.path, "environment variable "+printable(name)+" is not set: calls to this deployment answer an error")
+				d.MissingKey = discreet(name) // told to callers
+				r.warn(at.path, "environment variable "+printable(name)+Unset+": calls to this deployment answer an error")
 			}
 			return
 		}

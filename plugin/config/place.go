@@ -49,12 +49,12 @@ func sorted(t document.Tree) document.Tree {
 
 func (r *reading) fail(path, want, got string) {
 	if r.err == nil {
-		r.err = &Error{Path: path, Want: want, Got: got}
+		r.err = &Error{Path: discreet(path), Want: discreet(want), Got: discreet(got)}
 	}
 }
 
 func (r *reading) warn(path, remark string) {
-	r.warnings = append(r.warnings, path+": "+remark)
+	r.warnings = append(r.warnings, discreet(path+": "+remark))
 }
 
 // variable looks an environment variable up. One that holds only blanks counts as

@@ -97,6 +97,9 @@ type Policy struct {
 	// PassThroughPaths are paths let through unlimited although they are neither
 	// LLM nor management routes; see PassesThrough.
 	PassThroughPaths []string
+	// ForwardHeaders are headers that go upstream beside those that always do, in lower
+	// case; an entry that ends in "*" is a begin of names. See Forwards.
+	ForwardHeaders []string
 	// ClientRetries reports that a client may be told to retry a refusal (an OpenAI
 	// client does so on its own unless a header forbids it).
 	ClientRetries bool

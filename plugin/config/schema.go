@@ -41,7 +41,7 @@ var Fields = []Field{
 	{"litellm_settings.priority_reservation.*", "fraction or object", "none", "What a priority reserves of each model, 0 to 1."},
 	{"litellm_settings.priority_reservation.*.type", "percent, rpm or tpm", "percent", "The unit of `value`: a fraction, requests a minute or tokens a minute."},
 	{"litellm_settings.priority_reservation.*.value", "number", "1", "How much the priority reserves, in units of `type`."},
-	{"litellm_settings.priority_reservation_settings.default_priority", "fraction", "0.25, at most what is over", "What callers without a priority share (`dynamic_rate_limiter_v3`); where it is 0 they take what the others leave."},
+	{"litellm_settings.priority_reservation_settings.default_priority", "fraction", "0.25, at most what is over", "What is reserved for callers without a declared priority (`dynamic_rate_limiter_v3`). Where nothing is, as beside reservations of all of a model, they take what the others can't use any more in the minute."},
 	{"litellm_settings.priority_reservation_settings.saturation_threshold", "fraction", "none", "How much of a model must be in use before reservations hold; below it anyone takes idle capacity at once, so that what is reserved may be gone when it is asked for."},
 	{"litellm_settings.priority_reservation_settings.saturation_check_cache_ttl", "whole number", "60", "For how many seconds a measured saturation may be used again."},
 	{"litellm_settings.max_budget", "number", "no limit", "US dollars that all requests together may cost, 0 to 9e6; 0 lets nothing through."},
@@ -100,13 +100,14 @@ var Fields = []Field{
 	{"{virtual_keys,teams}[].tags", "list of texts", "none", "The same as `metadata.tags`."},
 	{"{virtual_keys,teams,customers}[].blocked", "true or false", "false", "Whether requests are refused."},
 	{"fairshare_settings.error_format", "documents or litellm", "documents", "The shape of errors: as LiteLLM's documents print them, or as LiteLLM 1.106 sends them."},
-	{"fairshare_settings.limit_headers", "all, openai, litellm or none", "all", "Whose headers tell what is left of limits; each that is left out saves half a microsecond."},
+	{"fairshare_settings.limit_headers", "all, openai, litellm or none", "all", "Whose headers tell what is left of limits: OpenAI's six, or those of LiteLLM's limiters and what the key spent. Each that is left out saves half a microsecond."},
 	{"fairshare_settings.max_body_bytes", "whole number", "8388608", "The largest request body accepted, 1024 to 67108864 bytes; the proxy's own buffer must hold it, and a worker's VM holds it twice."},
 	{"fairshare_settings.max_bodies", "whole number", "1024", "How many request bodies a worker waits for at a time, 1 to 65536; what comes above is refused with 503."},
 	{"fairshare_settings.max_bodies_per_key", "whole number", "64", "How many of them may be one key's; above that 429."},
 	{"fairshare_settings.max_body_memory", "whole number", "268435456", "How many bytes of bodies that are not complete yet a worker lets the proxy hold, 1048576 to 4294967296; a quarter of them, and at least one body, may be one key's."},
 	{"fairshare_settings.host", "auto, envoy, istio, kong or apisix", "auto", "The proxy that the plugin runs in."},
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
+	{"fairshare_settings.forward_headers", "list of names", "none", "Headers of requests that go upstream besides what upstreams need; `*` at the end, as in `x-team-*`, means all that begin so. Credentials never do."},
 	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
 	{"fairshare_settings.unpriced_models.{input,output}", "number", "", "That price, in US dollars per token, 0 to 1."},
@@ -126,7 +127,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries enforce error_format grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
+	fairshareSettings = "client_retries enforce error_format forward_headers grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

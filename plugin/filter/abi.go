@@ -79,12 +79,12 @@ func tell(level uint32, text string) {
 	proxyLog(level, address(text), uint32(len(text)))
 }
 
-// report tells of a change that the host did not make. The stream goes on: the
-// gateway's decision stands, and the host's own error shows in its answer.
-func report(st status) {
+// report tells of a change that the host did not make, and whether it did.
+func report(st status) bool {
 	if st != okay {
 		tell(logError, "the host refused a change: status "+strconv.Itoa(int(st)))
 	}
+	return st == okay
 }
 
 // readBuffer gets a part of a buffer, nil if there is none.

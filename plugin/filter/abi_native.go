@@ -17,6 +17,10 @@ func proxySetTickPeriod(uint32) uint32 { return unimplemented }
 func proxyGetProperty(unsafe.Pointer, uint32, unsafe.Pointer, unsafe.Pointer) uint32 {
 	return unimplemented
 }
+
+func proxySetProperty(unsafe.Pointer, uint32, unsafe.Pointer, uint32) uint32 {
+	return unimplemented
+}
 func proxySetEffectiveContext(uint32) uint32 { return unimplemented }
 func proxyContinueStream(uint32) uint32      { return unimplemented }
 func proxySendLocalResponse(uint32, unsafe.Pointer, uint32, unsafe.Pointer, uint32, unsafe.Pointer, uint32, uint32) uint32 {

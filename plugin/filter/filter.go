@@ -9,6 +9,7 @@ package filter
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"fairshare/plugin/config"
 	"fairshare/plugin/flow"
@@ -91,8 +92,10 @@ func (s *stream) requestHeaders(end bool) action {
 		tell(logError, "the host gives no request headers")
 		headers = nil // which no route takes
 	}
+	var length bodyLength
 	if s.plugin.profile.bodyFirst {
-		end = bodiless(headers)
+		length = lengthOf(headers)
+		end = length == none
 	}
 	if clock == 0 {
 		clock = now()
@@ -100,7 +103,7 @@ func (s *stream) requestHeaders(end bool) action {
 	a := s.onRequest(s.exchange.RequestHeaders(clock, headers, end))
 	if a == pause && s.exchange.Reading() {
 		if s.plugin.profile.bodyFirst {
-			return resume
+			return s.bodyFirst(length)
 		}
 		s.awaitBody()
 	}
@@ -144,8 +147,22 @@ func (s *stream) responseHeaders(end bool) {
 		tell(logError, "the host gives no response headers")
 		headers = nil // which is no success, so nothing is charged
 	}
+	if s.plugin.profile.bodyAsked {
+		end = s.askAnswer()
+	}
 	d := s.exchange.ResponseHeaders(clock, headers, end)
 	edit(responseHeaders, d.Edits)
+}
+
+// askAnswer asks for the answer's body, on a host that shows it only then. The end that
+// such a host tells with the headers says nothing.
+// If the body does not come, it is charged by estimate.
+//
+//go:noinline
+func (s *stream) askAnswer() (end bool) {
+	const asks, yes = "wasm_process_resp_body", "true"
+	proxySetProperty(address(asks), uint32(len(asks)), address(yes), uint32(len(yes)))
+	return false
 }
 
 func (s *stream) responseBody(n int, end bool) {
@@ -212,9 +229,13 @@ func (s *stream) onRequest(d flow.Decision) action {
 		reply(d.Reply.Status, d.Reply.Headers, d.Reply.Body)
 		return pause
 	}
-	edit(requestHeaders, d.Edits)
-	if d.Replace {
-		report(proxySetBuffer(requestBody, 0, whole, start(d.Body), uint32(len(d.Body))))
+	done := edit(requestHeaders, d.Edits)
+	if d.Replace && !report(proxySetBuffer(requestBody, 0, whole, start(d.Body), uint32(len(d.Body)))) {
+		done = false
+	}
+	if !done {
+		// What would go upstream is not what was decided: perhaps with the caller's key.
+		return s.refuse(s.exchange.Undone(clock))
 	}
 	if d.Pause {
 		return pause
@@ -222,33 +243,72 @@ func (s *stream) onRequest(d flow.Decision) action {
 	return resume
 }
 
-// edit changes a header map.
-func edit(kind uint32, edits []flow.Edit) {
+// refuse answers with what the gateway says to a request that the host can't treat as
+// it should.
+//
+//go:noinline
+func (s *stream) refuse(d flow.Decision) action {
+	reply(d.Reply.Status, d.Reply.Headers, d.Reply.Body)
+	return pause
+}
+
+// bodyFirst makes sure that the body will be shown before anything goes upstream, on a
+// host that shows it by itself or not at all.
+//
+//go:noinline
+func (s *stream) bodyFirst(length bodyLength) action {
+	if length != told {
+		return s.refuse(s.exchange.LengthRequired())
+	}
+	const asks, yes = "wasm_process_req_body", "true"
+	if s.plugin.profile.bodyAsked && proxySetProperty(address(asks), uint32(len(asks)), address(yes), uint32(len(yes))) != okay {
+		return s.refuse(s.exchange.Undone(clock))
+	}
+	return s.onRequest(s.exchange.HideCaller())
+}
+
+// edit changes a header map and reports whether the host did all of it.
+func edit(kind uint32, edits []flow.Edit) bool {
+	done := true
 	for i := range edits {
 		e := &edits[i]
 		name, nameSize := address(e.Name), uint32(len(e.Name))
 		value, valueSize := address(e.Value), uint32(len(e.Value))
 		switch e.Op {
 		case flow.Set:
-			report(proxyReplaceHeader(kind, name, nameSize, value, valueSize))
+			done = report(proxyReplaceHeader(kind, name, nameSize, value, valueSize)) && done
 		case flow.Add:
-			report(proxyAddHeader(kind, name, nameSize, value, valueSize))
+			done = report(proxyAddHeader(kind, name, nameSize, value, valueSize)) && done
 		default:
-			report(proxyRemoveHeader(kind, name, nameSize))
+			done = report(proxyRemoveHeader(kind, name, nameSize)) && done
 		}
 	}
+	return done
 }
 
-// bodiless reports whether a request has no body, for hosts that do not say so
-// with its headers (RFC 9112, section 6.3: neither length nor encoding given).
-func bodiless(pairs [][2]string) bool {
+// A bodyLength is what a request's headers say of its body's length.
+type bodyLength uint8
+
+const (
+	none   bodyLength = iota // there is no body
+	told                     // it has so many bytes, at least one
+	untold                   // it may have some
+)
+
+// lengthOf tells whether a request has a body, for hosts that do not say so with its
+// headers (RFC 9112, section 6.3: without length and encoding it has none). They show
+// no body that is empty, so one that may be has to say its length.
+func lengthOf(pairs [][2]string) bodyLength {
+	length := none
 	for i := range pairs {
 		switch pairs[i][0] {
 		case "transfer-encoding":
-			return false
+			return untold
 		case "content-length":
-			return pairs[i][1] == "0"
+			if strings.Trim(pairs[i][1], "0") != "" {
+				length = told
+			}
 		}
 	}
-	return true
+	return length
 }

@@ -27,7 +27,8 @@ func readHeaders(kind uint32) ([][2]string, bool) {
 // count × (name NUL value NUL), little endian.
 
 // parsePairs appends to dst the pairs of raw, which they point into. raw has at
-// least four bytes.
+// least four bytes. Names are put into lower case where they stand: the nginx hosts
+// give them as they were sent.
 func parsePairs(dst [][2]string, raw []byte) ([][2]string, bool) {
 	le := binary.LittleEndian
 	n := int(le.Uint32(raw))
@@ -42,10 +43,20 @@ func parsePairs(dst [][2]string, raw []byte) ([][2]string, bool) {
 		if name < 0 || value < 0 || name > len(raw) || value > len(raw) || at+name+value+2 > len(raw) {
 			return dst[:len(dst)-n+i], false
 		}
+		lower(raw[at : at+name])
 		put[i] = [2]string{text(raw[at : at+name]), text(raw[at+name+1 : at+name+1+value])}
 		at += name + value + 2
 	}
 	return dst, true
+}
+
+// lower puts ASCII letters into lower case.
+func lower(name []byte) {
+	for i, c := range name {
+		if c-'A' < 26 {
+			name[i] = c + 'a' - 'A'
+		}
+	}
 }
 
 // appendPairs appends pairs in that form.

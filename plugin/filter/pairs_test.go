@@ -1,10 +1,19 @@
 package filter
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"testing"
 )
+
+func TestNamesInLowerCase(t *testing.T) {
+	sent := [][2]string{{"Content-TYPE", "A"}, {"@[`{Z", "B"}, {"\xc3\x80A", "C"}}
+	want := [][2]string{{"content-type", "A"}, {"@[`{z", "B"}, {"\xc3\x80a", "C"}}
+	if got, ok := parsePairs(nil, appendPairs(nil, sent)); !ok || !slices.Equal(got, want) {
+		t.Fatalf("%q %v, want %q", got, ok, want)
+	}
+}
 
 func TestPairsKeepOrderRepeatsAndEmptyValues(t *testing.T) {
 	want := [][2]string{{":path", "/"}, {"x", "1"}, {"x", ""}, {"x", "1"}}
@@ -26,7 +35,7 @@ func FuzzPairs(f *testing.F) {
 		if len(raw) < 4 {
 			return // readHeaders does not pass these on
 		}
-		got, ok := parsePairs(nil, raw)
+		got, ok := parsePairs(nil, bytes.Clone(raw))
 		if ok && int(binary.LittleEndian.Uint32(raw)) != len(got) {
 			t.Fatalf("%d pairs of %d", len(got), binary.LittleEndian.Uint32(raw))
 		}

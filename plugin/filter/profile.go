@@ -11,7 +11,9 @@ type profile struct {
 	holdHeaders bool
 	// bodyFirst: the body callback comes before anything goes upstream, with
 	// no pause needed. Kong's and APISIX's hosts.
-	bodyFirst  bool
+	bodyFirst bool
+	// bodyAsked: the body callback comes only if a property asks for it.
+	bodyAsked  bool
 	sharedData bool
 	queue      bool
 }
@@ -20,7 +22,7 @@ var profiles = map[config.HostKind]profile{
 	config.Envoy:  {holdHeaders: true, sharedData: true, queue: true},
 	config.Istio:  {sharedData: true, queue: true},
 	config.Kong:   {bodyFirst: true, sharedData: true},
-	config.Apisix: {bodyFirst: true},
+	config.Apisix: {bodyFirst: true, bodyAsked: true},
 }
 
 // kindOf settles config.Auto. Istio's proxies have node ids that begin with

@@ -7,7 +7,6 @@ import (
 	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
-	"fairshare/plugin/tenant"
 )
 
 // limitNames are the headers that tell a client its limits, as OpenAI names
@@ -23,12 +22,26 @@ var limitNames = [...]string{
 func (x *Exchange) setLimits(v *quota.Verdict) {
 	x.told.clear()
 	kinds := x.gateway.policy.LimitHeaders
-	if kinds == config.NoLimitHeaders {
-		return
+	if kinds == config.AllLimitHeaders || kinds == config.OpenAILimitHeaders {
+		x.tellModel(v)
 	}
+	litellm := kinds == config.AllLimitHeaders || kinds == config.LiteLLMLimitHeaders
+	switch {
+	case !litellm:
+	case v.Pool != nil:
+		x.tellPool(v)
+	case x.gateway.policy.Limiter == config.ByActiveKeys:
+		x.tellProject(v)
+	}
+	x.tellMeters(v, litellm)
+	x.told.done()
+}
+
+// tellModel adds what OpenAI tells.
+func (x *Exchange) tellModel(v *quota.Verdict) {
 	reset := x.gateway.worker.resets.text(seconds(v.ResetMS))
 	for i, room := range [...]*quota.Room{&v.Requests, &v.Tokens} {
-		if !room.Limited || kinds == config.LiteLLMLimitHeaders {
+		if !room.Limited {
 			continue
 		}
 		limit := x.group.rpm
@@ -40,21 +53,13 @@ func (x *Exchange) setLimits(v *quota.Verdict) {
 		x.told.number(names[1], room.Caller)
 		x.told.text(names[2], reset)
 	}
-	if kinds != config.OpenAILimitHeaders {
-		switch {
-		case v.Pool != nil:
-			x.tellPool(v)
-		case x.gateway.policy.Limiter == config.ByActiveKeys:
-			x.tellProject(v)
-		}
-		x.tellMeters(v)
-	}
-	x.told.done()
 }
 
 // tellProject adds what LiteLLM's dynamic_rate_limiter tells (async_post_call_success_hook):
 // what is left of the model for this key, its "project", and for all, and how many
 // keys are active. A limit that the model does not have is left out.
+//
+//go:noinline
 func (x *Exchange) tellProject(v *quota.Verdict) {
 	if !v.Requests.Limited && !v.Tokens.Limited {
 		return
@@ -150,6 +155,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 		message = "Key=" + x.caller.key.ID + " over available " + what + "=" + strconv.FormatInt(room.Caller, 10) +
 			". Model " + what + "=" + strconv.FormatInt(room.Model, 10) + ", Active keys=" + active
 	}
+	x.tellRefusedBy(0, v)
 	x.headers = append(x.headers, x.told.headers...)
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429, Nested: true}
 	if x.gateway.policy.ErrorFormat == config.LiteLLM {
@@ -227,10 +233,9 @@ func (x *Exchange) send(status int, contentType string) Decision {
 
 func (x *Exchange) answerModels() Decision {
 	var names []string
-	c := x.caller
 	for i := range x.gateway.groups {
 		gr := &x.gateway.groups[i]
-		if _, ok := tenant.Allowed(c.key, c.user, c.team, c.member, gr.model.Name, gr.model.AccessGroups, gr.provider); ok {
+		if _, ok := x.caller.allowed(gr); ok {
 			names = append(names, gr.model.Name)
 		}
 	}

@@ -109,7 +109,8 @@ func (g *Gateway) Warning(now int64) string {
 const minuteMS = 60_000
 
 // empty reports whether a whole answer has nothing to charge: an error, whatever its
-// status says, or no answer at all. What was written before an error is charged.
+// status says, or no answer at all: no bytes, a page, a list, choices that are null. What
+// was written before an error is charged, and an object that we can't read is no error.
 func (x *Exchange) empty() bool {
 	if !x.watched || x.watch.OutputBytes() > 0 {
 		return false
@@ -117,7 +118,7 @@ func (x *Exchange) empty() bool {
 	if x.watch.Failed() {
 		return true
 	}
-	if x.watch.Answered() {
+	if x.watch.Answered() || x.watch.Unknown() {
 		return false
 	}
 	u, told := x.watch.Usage()

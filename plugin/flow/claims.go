@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,7 +99,7 @@ func (m *metered) descriptorName() string {
 func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	m, s := x.metered[v.By], &v.Meters[v.By]
 	if v.Reason == quota.OverBudget {
-		return x.overBudget(m, s)
+		return x.overBudget(now, m, s, v)
 	}
 	kind, limit, left, metric := "requests", m.RPM.Max, s.Requests, RefusedRequests
 	switch v.Reason {
@@ -116,7 +117,8 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	}
 	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
 	x.forbidRetry(v.RetryMS)
-	x.headers = append(x.headers, x.told.headers...)
+	x.tellRefusedBy(now, v)
+	x.tellMeterLimit(v, limit, left)
 	message := "Rate limit exceeded for " + name + ": " + value + ". Limit type: " + kind + ". Current limit: " + strconv.FormatInt(limit, 10) +
 		", Remaining: " + strconv.FormatInt(left, 10) + ". Limit resets at: " + resets
 	e := llm.ErrorBody{Message: message, Type: llm.None, Param: llm.None, Code: 429}
@@ -128,7 +130,7 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 
 // overBudget is the refusal of the documents: "Budget has been exceeded! …".
 // Trying again does not help, so it says so.
-func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
+func (x *Exchange) overBudget(now int64, m *metered, s *quota.Standing, v *quota.Verdict) Decision {
 	cost, limit := s.Cost.String(), unit.PicoUSD(m.Budget.Max).String()
 	message := "Budget has been exceeded! Current cost: " + cost + ", Max budget: " + limit
 	e := llm.ErrorBody{Message: message, Type: "auth_error", Code: 400}
@@ -139,7 +141,35 @@ func (x *Exchange) overBudget(m *metered, s *quota.Standing) Decision {
 		e.Code = x.gateway.policy.BudgetStatus
 	}
 	x.headers = append(x.headers[:0], [2]string{"x-should-retry", "false"})
+	x.tellRefusedBy(now, v)
+	x.headers = append(x.headers, x.told.headers...)
 	return x.refuse(e.Code, e, RefusedBudget)
+}
+
+// tellMeterLimit adds what an answer tells of limits, where OpenAI's headers are those of
+// the limit a minute that refused: clients read no others.
+func (x *Exchange) tellMeterLimit(v *quota.Verdict, limit, left int64) {
+	first := 0 // in limitNames
+	switch v.Reason {
+	case quota.OverTokens:
+		first = 3
+	case quota.OverRequests:
+	default:
+		first = len(limitNames)
+	}
+	names := limitNames[first:min(first+3, len(limitNames))]
+	for i := range x.told.headers {
+		if h := &x.told.headers[i]; !slices.Contains(names, h[0]) {
+			x.headers = append(x.headers, *h)
+		}
+	}
+	if kinds := x.gateway.policy.LimitHeaders; len(names) == 0 || kinds == config.NoLimitHeaders || kinds == config.LiteLLMLimitHeaders {
+		return
+	}
+	x.headers = append(x.headers, [2]string{names[0], strconv.FormatInt(limit, 10)}, [2]string{names[1], strconv.FormatInt(left, 10)})
+	if v.RetryMS != quota.Never {
+		x.headers = append(x.headers, [2]string{names[2], strconv.FormatInt(seconds(v.RetryMS), 10) + "s"})
+	}
 }
 
 // overspent is what LiteLLM 1.106 says about an exceeded budget
@@ -194,12 +224,20 @@ func (x *Exchange) forbidRetry(retryMS int64) {
 }
 
 // tellMeters adds what is left of the tenants' limits to what the answer tells,
-// in LiteLLM's headers, and the money of the key.
-func (x *Exchange) tellMeters(v *quota.Verdict) {
+// in LiteLLM's headers if they are wanted, and the money of the key. That a soft budget
+// is spent is told and counted whatever headers are wanted.
+func (x *Exchange) tellMeters(v *quota.Verdict, litellm bool) {
 	soft := int64(0)
 	for i, s := range v.Meters {
 		m := x.metered[i]
 		name := m.descriptorName()
+		if s.OverSoft {
+			soft = 1
+			x.told.text("x-fairshare-soft-budget-exceeded", name)
+		}
+		if !litellm {
+			continue
+		}
 		if m.RPM.Limited {
 			x.tellLimit(name, ofRequestsLimit, m.RPM.Max, s.Requests)
 		}
@@ -208,10 +246,6 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 		}
 		if m.Parallel.Limited {
 			x.tellLimit(name, ofParallelLimit, m.Parallel.Max, s.Parallel)
-		}
-		if s.OverSoft {
-			soft = 1
-			x.told.text("x-fairshare-soft-budget-exceeded", name)
 		}
 		if m.subject == x.caller.key && m.model == "" && m.Budget.Limited {
 			x.told.money("x-litellm-key-spend", s.Spent)
@@ -225,12 +259,12 @@ func (x *Exchange) tellMeters(v *quota.Verdict) {
 
 // authorise reports whether the caller may ask for the model, or refuses.
 func (x *Exchange) authorise() *Decision {
-	c, m := x.caller, x.group.model
+	c := x.caller
 	if c.team != nil && c.team.Blocked {
 		d := x.refuseKey("Team="+c.team.ID+" is blocked. Update via `/team/unblock` if you're an admin.", "auth_error")
 		return &d
 	}
-	kind, ok := tenant.Allowed(c.key, c.user, c.team, c.member, m.Name, m.AccessGroups, x.group.provider)
+	kind, ok := c.allowed(x.group)
 	if ok {
 		return nil
 	}
@@ -239,6 +273,13 @@ func (x *Exchange) authorise() *Decision {
 		Type:    deniedTypes[kind], Param: "model", Code: 403,
 	}, Unauthorised)
 	return &d
+}
+
+// allowed reports whether the caller may use a model group, or whose list does not grant
+// it.
+func (c *caller) allowed(gr *group) (tenant.Kind, bool) {
+	m := gr.model
+	return tenant.Allowed(c.key, c.user, c.team, c.member, m.Name, m.AccessGroups, gr.provider)
 }
 
 // deniedTypes are LiteLLM's (auth/model_access_denied.py); a member's list is

@@ -29,9 +29,9 @@ type Exchange struct {
 	life
 
 	// Memory that the next request uses again.
-	watch    llm.Observer
-	told     telling  // limits and money, for the answer
-	internal []string // names of ours that the client sent
+	watch   llm.Observer
+	told    telling  // limits and money, for the answer
+	dropped []string // names of headers that don't go upstream
 
 	// Scratch that decisions point into.
 	edits   []Edit
@@ -67,6 +67,8 @@ type life struct {
 
 	present  [numCredentials]bool // credential headers that the client sent
 	encoding bool                 // the client sent accept-encoding
+	json     bool                 // its content-type is the one that goes upstream
+	sized    bool                 // there is one content-length at most, a plain number
 
 	reply Reply
 }
@@ -109,13 +111,12 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	if e == nil {
 		if plain(r.path) && x.gateway.policy.PassesThrough(r.path) {
 			x.route = passThrough
-			x.dropInternal()
-			return Decision{Edits: x.edits}
+			return x.through(now, &r)
 		}
-		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path), Type: "invalid_request_error", Code: 404}, BadRequests)
+		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path) + ". " + served(), Type: "invalid_request_error", Code: 404}, BadRequests)
 	}
 	x.route = e.route
-	if r.path == e.path && r.query == "" {
+	if r.path == e.path && r.target == len(r.path) {
 		x.path = e.path
 	}
 	if r.method != e.method && !(r.method == "HEAD" && e.method == "GET") {
@@ -124,6 +125,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	}
 	if e.route == alive {
 		return x.answer(200, append(x.body[:0], `"I'm alive!"`...))
+	}
+	if e.route == ready {
+		return x.answerReady()
 	}
 	if e.route == showMetrics && x.gateway.policy.OpenMetrics {
 		return x.answerMetrics(now)
@@ -134,6 +138,10 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 	switch e.route {
 	case listModels:
 		return x.answerModels()
+	case showModel:
+		return x.answerModel(r.path)
+	case showHealth:
+		return x.answerHealth(r.query)
 	case showShares:
 		return x.answerShares(now, r.query)
 	case resetShares:
@@ -153,6 +161,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 		if d := x.unread(now); d != nil {
 			return *d
 		}
+	}
+	if r.coding != "" {
+		return x.coded(r.coding)
 	}
 	if r.length > int64(x.maxBody()) {
 		return x.tooLarge(now)
@@ -244,6 +255,7 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 	if d := x.unservable(); d != nil {
 		return *d
 	}
+	ask.Measure(x.chosen.ProviderModel)
 	claim := g.claim(x.group, x.caller)
 	claim.Ask = quota.Ask{
 		TextBytes:   ask.TextBytes,
@@ -287,7 +299,7 @@ func (x *Exchange) unservable() *Decision {
 	case x.early && !g.reaches(to):
 		message = " has another upstream than the first, and this proxy sends headers before the body names the model"
 	case to.MissingKey != "":
-		message = " has no credential: the gateway's environment variable " + to.MissingKey + " is not set"
+		message = " has no credential: the gateway's environment variable " + to.MissingKey + config.Unset
 	default:
 		return nil
 	}
@@ -452,7 +464,7 @@ func (x *Exchange) Done(now int64) {
 	}
 	x.life = life{}
 	x.told.clear()
-	x.internal, x.edits, x.headers, x.body = x.internal[:0], x.edits[:0], x.headers[:0], x.body[:0]
+	x.dropped, x.edits, x.headers, x.body = x.dropped[:0], x.edits[:0], x.headers[:0], x.body[:0]
 	w.free = push(w.free, x)
 }
 
@@ -463,7 +475,7 @@ var Ended = &Exchange{life: life{state: passing}}
 func (x *Exchange) Waiting() bool { return x.state == waiting }
 
 // Rewrites reports whether parts of the answer's body may be replaced.
-func (x *Exchange) Rewrites() bool { return x.watched && x.ask.Stream && !x.ask.UsageWanted }
+func (x *Exchange) Rewrites() bool { return x.watched && x.asksUsage() }
 
 // Answering reports whether the answer's body concerns the gateway.
 func (x *Exchange) Answering() bool { return x.state == answering }

@@ -1,6 +1,10 @@
 package flow
 
-import "strconv"
+import (
+	"strconv"
+
+	"fairshare/plugin/llm"
+)
 
 // rewriteMore is more than a rewrite adds beside the model: ,"stream_options":{"include_usage":true}.
 const rewriteMore = 64
@@ -22,8 +26,11 @@ func (x *Exchange) forward(body []byte) Decision {
 		return d // the headers are gone already, see SendEarly
 	}
 	x.edits = x.edits[:0]
-	if d.Replace {
+	switch {
+	case d.Replace:
 		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(d.Body))})
+	case !x.sized:
+		x.edits = push(x.edits, Edit{Name: "content-length", Value: strconv.Itoa(len(body))})
 	}
 	x.direct(x.chosen, x.route)
 	d.Edits = x.edits
@@ -38,7 +45,10 @@ func (x *Exchange) asksUsage() bool {
 
 // direct edits the request's headers for an upstream.
 func (x *Exchange) direct(to *target, r route) {
-	x.dropInternal()
+	x.removeDropped()
+	if !x.json {
+		x.edits = push(x.edits, Edit{Name: "content-type", Value: jsonType})
+	}
 	for c := range credentialNames {
 		if x.present[c] && (c != authorization || to.bearer == "") {
 			x.edits = push(x.edits, Edit{Op: Remove, Name: credentialNames[c]})
@@ -70,7 +80,9 @@ func (x *Exchange) SendEarly() Decision {
 		return Decision{}
 	}
 	x.early = true
-	if to := x.gateway.firstUpstream(); to != nil {
+	if to := x.gateway.firstUpstream(); to == nil {
+		x.hideCaller()
+	} else {
 		r := x.route
 		if r == manage {
 			r = chatCompletions // the gateway answers itself, wherever the headers go
@@ -99,4 +111,53 @@ func (g *Gateway) firstUpstream() *target {
 func (g *Gateway) reaches(to *target) bool {
 	first := g.firstUpstream()
 	return first != nil && first.Upstream == to.Upstream && first.PathPrefix == to.PathPrefix && first.bearer == to.bearer
+}
+
+// HideCaller drops the caller's credentials, and whatever else does not go upstream,
+// from a request whose body is awaited, so that nothing of them gets there whatever
+// the host does next.
+func (x *Exchange) HideCaller() Decision {
+	x.edits = x.edits[:0]
+	x.hideCaller()
+	return Decision{Edits: x.edits}
+}
+
+func (x *Exchange) hideCaller() {
+	for c := range credentialNames {
+		if x.present[c] {
+			x.edits = push(x.edits, Edit{Op: Remove, Name: credentialNames[c]})
+			x.present[c] = false
+		}
+	}
+	x.removeDropped()
+	x.dropped = x.dropped[:0]
+}
+
+// removeDropped removes the headers that don't go upstream.
+func (x *Exchange) removeDropped() {
+	for _, name := range x.dropped {
+		x.edits = push(x.edits, Edit{Op: Remove, Name: name})
+	}
+}
+
+// LengthRequired refuses a request whose body might be empty, on a host that shows
+// bodies only if they are not (RFC 9110, section 15.5.12).
+func (x *Exchange) LengthRequired() Decision {
+	x.arrived()
+	return x.refuse(411, llm.ErrorBody{
+		Message: "Length Required: this proxy can't read a body without content-length", Type: "invalid_request_error", Code: 411,
+	}, BadRequests)
+}
+
+// Undone refuses a request about which the host did not do what was decided. What was
+// held for it is given back.
+func (x *Exchange) Undone(now int64) Decision {
+	x.arrived()
+	if x.state == waiting {
+		x.release(now)
+	}
+	x.state = passing
+	return x.refuse(500, llm.ErrorBody{
+		Message: "The proxy did not carry out what was decided about this request, so it was not sent on", Type: "internal_server_error", Code: 500,
+	}, BadRequests)
 }

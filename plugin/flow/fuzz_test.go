@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairshare/plugin/config"
 	"fairshare/plugin/quota"
 )
 
@@ -168,6 +169,8 @@ func FuzzRequestHead(f *testing.F) {
 	f.Add("GET", "/v1/files/a/../../chat/completions?x=/v1/files/", "x-fairshare-upstream: evil\nx-api-key: sk-1234")
 	f.Add("GET", "/v1/files/%2e%2e/keys", "authorization: ")
 	f.Add("GET", "/fairshare/shares?model=%6cocal&model=x", "x-api-key: sk-1234\nx-api-key: sk-1234")
+	f.Add("GET", "/v1/files/7", "authorization: bearer  sk-1234\ncookie: a=b\nx-envoy-max-retries: 9")
+	f.Add("POST", "/v1/chat/completions?x", "x-api-key: sk-1234\ncontent-type: text/plain\ncontent-encoding: identity")
 	f.Add("", "", ":path: /v1/models\ncontent-length: 99999999999999999999")
 	f.Fuzz(func(t *testing.T, method, target, lines string) {
 		pairs := [][2]string{{":method", method}, {":path", target}}
@@ -195,8 +198,12 @@ func FuzzRequestHead(f *testing.F) {
 			}
 			upstreams := 0
 			for _, h := range forwarded {
-				if strings.HasPrefix(h[0], internalPrefix) && h != [2]string{upstreamHeader, "127.0.0.1:8000"} && h[0] != internalPrefix {
+				if config.InternalHeader(h[0]) && h != [2]string{upstreamHeader, "127.0.0.1:8000"} || h[0] == "cookie" ||
+					chat && (h[0] == "content-encoding" || h[0] == "content-type" && h[1] != "application/json") {
 					t.Errorf("%v went upstream", h)
+				}
+				if words := strings.Fields(h[1]); slices.Contains(credentialNames[:], h[0]) && len(words) > 0 && words[len(words)-1] == "sk-1234" {
+					t.Errorf("the master key went upstream: %v", h)
 				}
 				if h[0] == upstreamHeader {
 					upstreams++

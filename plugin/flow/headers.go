@@ -22,14 +22,14 @@ var credentialNames = [numCredentials]string{"x-litellm-api-key", "authorization
 // reads it.
 const upstreamHeader = "x-fairshare-upstream"
 
-const internalPrefix = "x-fairshare-"
-
 // A requestHead is what the stages need of a request's headers. Its strings
 // are the host's.
 type requestHead struct {
 	method, path, query string
 	credentials         [numCredentials]string
 	length              int64  // of the body, -1 if not told
+	target              int    // the length of path and query as they were written
+	coding              string // of the body, if it is one that can't be judged
 	endUser             string // copied; empty if no header names one
 }
 
@@ -37,7 +37,8 @@ type requestHead struct {
 // reader could understand differently.
 func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 	r.length = -1
-	x.internal = x.internal[:0]
+	x.dropped = x.dropped[:0]
+	types, lengths := 0, 0
 	for i := range pairs {
 		name, value := pairs[i][0], pairs[i][1]
 		switch name {
@@ -46,22 +47,33 @@ func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 			continue
 		case ":path":
 			r.path, r.query = split(value)
+			r.target = len(value)
 			continue
 		case "content-length":
-			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && value[0] >= '0' {
 				r.length = n
+			} else {
+				lengths++ // written so that readers may differ
+			}
+			lengths++
+			continue
+		case "content-type":
+			if types++; value == jsonType {
+				continue
+			}
+			types++
+			continue
+		case "content-encoding":
+			x.drop(name)
+			if c := coding(value); c != "" {
+				r.coding = c
 			}
 			continue
 		case "accept-encoding":
 			x.encoding = true
 			continue
 		}
-		if len(name) > len(internalPrefix) && name[:len(internalPrefix)] == internalPrefix {
-			x.internal = append(x.internal, strings.Clone(name))
-			continue
-		}
-		if x.gateway.namesCustomer(name) && value != "" && r.endUser == "" {
-			r.endUser = strings.Clone(value)
+		if len(name) > 0 && name[0] == ':' {
 			continue
 		}
 		if c := credentialOf(name); c < numCredentials {
@@ -73,8 +85,16 @@ func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 			}
 			x.present[c] = true
 			r.credentials[c] = value
+			continue
+		}
+		if r.endUser == "" && value != "" && x.gateway.namesCustomer(name) {
+			r.endUser = strings.Clone(value)
+		}
+		if !x.allowed(name) {
+			x.drop(name)
 		}
 	}
+	x.json, x.sized = types == 1, lengths <= 1
 	return nil
 }
 
@@ -110,11 +130,26 @@ func (g *Gateway) namesCustomer(name string) bool {
 	return false
 }
 
-// dropInternal removes headers that only this gateway may set.
-func (x *Exchange) dropInternal() {
-	for _, name := range x.internal {
-		x.edits = append(x.edits, Edit{Op: Remove, Name: name})
+// jsonType is the content-type of what goes upstream, without a charset: JSON has
+// none (RFC 8259, section 11), and some servers decode by it before they parse.
+const jsonType = "application/json"
+
+// drop keeps a header from going upstream.
+//
+//go:noinline
+func (x *Exchange) drop(name string) {
+	x.dropped = append(x.dropped, strings.Clone(name))
+}
+
+// coding is what of a content-encoding is not the body as it is, clipped; empty if
+// nothing is.
+func coding(value string) string {
+	for _, c := range strings.Split(value, ",") {
+		if c = strings.Trim(c, " \t"); c != "" && !equalFold(c, "identity") {
+			return strings.Clone(clip(value))
+		}
 	}
+	return ""
 }
 
 // An answerHead is what observing needs of an answer's headers.
@@ -137,11 +172,8 @@ func readAnswer(pairs [][2]string) answerHead {
 			a.encoded = value != "" && !equalFold(value, "identity")
 		case "content-length":
 			a.length = true
-		case wouldRefuseHeader:
-			a.foreign = append(a.foreign, wouldRefuseHeader)
 		default:
-			// The upstream's own limits are the operator's, not the caller's.
-			if strings.HasPrefix(name, "x-ratelimit-") {
+			if theirs(name) && (len(a.foreign) == 0 || a.foreign[len(a.foreign)-1] != name) {
 				a.foreign = append(a.foreign, name)
 			}
 		}

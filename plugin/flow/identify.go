@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/binary"
 
+	"fairshare/plugin/config"
 	"fairshare/plugin/llm"
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
@@ -103,9 +104,13 @@ func (x *Exchange) refuseKey(message, typ string) Decision {
 
 //go:noinline
 func (x *Exchange) refuseUnknown(secret string, hash *[32]byte) Decision {
+	where := "This gateway knows no such key: it was deleted, or it is another gateway's"
+	if x.gateway.policy.ErrorFormat == config.LiteLLM {
+		where = "Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
+	}
 	return x.refuse(401, llm.ErrorBody{
 		Message: "Authentication Error, Invalid proxy server token passed. Received API Key = " + abbreviated(secret) +
-			", Key Hash (Token) =" + tenant.Token(hash) + ". Unable to find token in cache or `LiteLLM_VerificationTokenTable`",
+			", Key Hash (Token) =" + tenant.Token(hash) + ". " + where,
 		Type: "token_not_found_in_db", Param: "key", Code: 401,
 	}, Unauthorised)
 }

@@ -165,3 +165,22 @@ func TestFailuresAfterAdmission(t *testing.T) {
 		}
 	}
 }
+
+// Readiness fails while what the workers share can't be read: every request would.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	p := newProcess(1)
+	g := newGateway(t, p, 1, faultyConfig)
+	for _, c := range []struct {
+		broken bool
+		status int
+	}{{false, 200}, {true, 503}, {false, 200}} {
+		p.broken = c.broken
+		x := g.Open()
+		d := x.RequestHeaders(0, [][2]string{{":method", "GET"}, {":path", "/health/readiness"}}, true)
+		if got := statusOf(d); got != c.status {
+			t.Errorf("broken %v: status %d, want %d", c.broken, got, c.status)
+		}
+		x.Done(0)
+	}
+}

@@ -27,21 +27,29 @@ func (x *Exchange) settle(now int64, whole bool) {
 	}
 	u, told := x.usage()
 	s := x.spent(&u)
-	// A cut or estimated answer says nothing about whole ones.
-	s.Learn, s.Estimated = whole && told, !told
+	s.Estimated = !told
+	if told || x.watched && x.watch.OutputBytes() > 0 {
+		s.Learn, s.Part = whole, !whole
+	}
+	why := noUsage
+	if !x.watched {
+		why = unreadable
+	}
+	x.charge(now, &u, &s, why)
+}
+
+// charge makes of the hold what was spent. why is the failure for which that was
+// estimated, if it was.
+func (x *Exchange) charge(now int64, u *llm.Usage, s *quota.Spent, why failure) {
 	w := x.gateway.worker
 	if s.Estimated {
-		why := noUsage
-		if !x.watched {
-			why = unreadable
-		}
 		w.count(onFail[why].metric, 1)
 		w.count(EstimatedTokens, int64(s.Total))
 	}
-	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
+	if w.ledger.Settle(now, &x.group.terms, &x.hold, *s) != nil {
 		w.count(onFail[unsettled].metric, 1)
 	}
-	x.book(now, &u, &s)
+	x.book(now, u, s)
 }
 
 // abandonedTokenMS is how long a model is taken to write for one token of an answer
@@ -59,20 +67,14 @@ func (x *Exchange) abandon(now int64) {
 	if !x.hold.Open() {
 		return
 	}
-	w := x.gateway.worker
 	var u llm.Usage
 	u.Prompt, u.Completion = x.hold.Estimate()
 	u.Completion = min(u.Completion, unit.Tokens(x.hold.Age(now)/abandonedTokenMS))
 	u.Total = u.Prompt.Plus(u.Completion)
 	s := x.spent(&u)
 	s.Estimated = true
-	w.count(AbortedRequests, 1)
-	w.count(onFail[clientLeft].metric, 1)
-	w.count(EstimatedTokens, int64(s.Total))
-	if w.ledger.Settle(now, &x.group.terms, &x.hold, s) != nil {
-		w.count(onFail[unsettled].metric, 1)
-	}
-	x.book(now, &u, &s)
+	x.gateway.worker.count(AbortedRequests, 1)
+	x.charge(now, &u, &s, clientLeft)
 }
 
 // release gives the hold back.

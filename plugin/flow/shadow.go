@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"time"
+
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
@@ -33,13 +35,38 @@ func (x *Exchange) wouldRefuse(v *quota.Verdict) {
 	kind := &wouldRefuseKinds[v.Would]
 	x.gateway.worker.count(kind.Metric, 1)
 	x.recordWouldRefuse(kind.Metric)
-	text := append([]byte(kind.name), "; "...)
-	if v.WouldBy < 0 {
-		text = appendVisible(append(text, "model="...), x.group.model.Name)
-	} else {
-		text = x.metered[v.WouldBy].appendWhose(text)
+	x.told.text(wouldRefuseHeader, string(x.limitText(kind.name, v.WouldBy)))
+}
+
+// limitText says of what kind a limit is and whose: that of a meter by its index, or the
+// model's if that is below 0.
+func (x *Exchange) limitText(kind string, by int) []byte {
+	text := append([]byte(kind), "; "...)
+	if by < 0 {
+		return appendVisible(append(text, "model="...), x.group.model.Name)
 	}
-	x.told.text(wouldRefuseHeader, string(text))
+	return x.metered[by].appendWhose(text)
+}
+
+// refusedByHeader tells of a request that a limit refused whose that was, in the same
+// words; of a budget also when it begins anew: "; resets=" and a time as in RFC 3339, or
+// "never".
+const refusedByHeader = "x-fairshare-refused-by"
+
+// tellRefusedBy adds it to what the answer tells.
+//
+//go:noinline
+func (x *Exchange) tellRefusedBy(now int64, v *quota.Verdict) {
+	text := x.limitText(wouldRefuseKinds[v.Reason].name, v.By)
+	if v.Reason == quota.OverBudget { // a meter's: models have none
+		text = append(text, "; resets="...)
+		if end := x.metered[v.By].Ends(now); end == quota.Never {
+			text = append(text, "never"...)
+		} else {
+			text = time.UnixMilli(end).UTC().AppendFormat(text, time.RFC3339)
+		}
+	}
+	x.headers = append(x.headers, [2]string{refusedByHeader, string(text)})
 }
 
 // subjectNames are what people call whom a limit is for.

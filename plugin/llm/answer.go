@@ -315,6 +315,8 @@ type answer struct {
 	spoken   int64 // bytes of text, as UTF-8 free of escapes
 	answered bool  // there was a choice or an embedding
 	failed   bool  // there was an error
+	unknown  bool  // a member that we don't know said something
+	vacant   bool  // choices was null, as MiniMax has it beside its errors
 
 	// Of the present document:
 	many     bool // documents follow one another without more between
@@ -521,6 +523,8 @@ func (a *answer) structure(b []byte, i int) int {
 			a.value()
 			if c == 't' {
 				a.says()
+			} else if c == 'n' && a.role == choicesRole {
+				a.vacant = true
 			}
 			for i < len(b) && b[i] >= 'a' && b[i] <= 'z' {
 				i++
@@ -547,7 +551,7 @@ func (a *answer) value() {
 	}
 }
 
-// says notes that a value is not null, false or an empty string.
+// says notes that a value is neither null nor false.
 func (a *answer) says() {
 	if a.role != noRole || a.here == dataPlace {
 		a.matters()
@@ -560,7 +564,7 @@ func (a *answer) says() {
 func (a *answer) matters() {
 	switch a.role {
 	case strangeRole:
-		a.strange = true
+		a.strange, a.unknown = true, true
 	case errorRole:
 		a.failed, a.strange = true, true
 	case choiceRole:

@@ -36,16 +36,6 @@ func TestParseAsk(t *testing.T) {
 		},
 		{body: `{"model":"a",` + m + `,"stream_options":{"include_usage":null}}`, want: Ask{Model: "a", Choices: 1}},
 
-		// The ceiling of the output: zero is one, the newer name wins in
-		// either order, whole numbers may be spelled as floats.
-		{body: `{"model":"a",` + m + `,"max_tokens":0}`, want: Ask{Model: "a", Choices: 1, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_tokens":5,"max_completion_tokens":7}`, want: Ask{Model: "a", Choices: 1, MaxOutput: 7, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_completion_tokens":7,"max_tokens":5}`, want: Ask{Model: "a", Choices: 1, MaxOutput: 7, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_completion_tokens":null,"max_tokens":5}`, want: Ask{Model: "a", Choices: 1, MaxOutput: 5, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_tokens":1e2,"n":2.0}`, want: Ask{Model: "a", Choices: 2, MaxOutput: 100, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_tokens":1e400}`, want: Ask{Model: "a", Choices: 1, MaxOutput: 1<<63 - 1, Capped: true}},
-		{body: `{"model":"a",` + m + `,"max_tokens":-0}`, want: Ask{Model: "a", Choices: 1, Capped: true}},
-
 		// What the model reads: escapes count as what they stand for, keys
 		// only where they are part of a definition.
 		{
@@ -53,17 +43,26 @@ func TestParseAsk(t *testing.T) {
 			want: Ask{Model: "a", Choices: 1, TextBytes: 11},
 		},
 		{
-			body: `{"model":"a","messages":[{"content":[{"type":"text","text":"abc"}]}],"tools":[{"xy":"z"}],"metadata":{"long":"text"}}`,
-			want: Ask{Model: "a", Choices: 1, TextBytes: 4 + 3 + 3},
+			body: `{"model":"a","messages":[{"content":[{"type":"text","text":"abc"}]}],"tools": [ {"xy": "z", "é":[ ]} , 1.50,null ],"metadata":{"long":"text"}}`,
+			want: Ask{Model: "a", Choices: 1, TextBytes: 4 + 3 + int64(len(`[{"xy":"z","é":[]},1.50,null]`))},
 		},
-		// Media count by the piece, text beside them does not hide behind it.
+		// Members that are not known count as text, their names do not.
+		{
+			body: `{"model":"a","messages":[{"name":"bob","content":"abc","x":["de"]}],"documents":[{"t":"fgh"},"i"],"prompt":"jk","stop":"l"}`,
+			want: Ask{Model: "a", Choices: 1, TextBytes: 12 + 3},
+		},
+		{
+			body: `{"model":"a",` + m + `,"safety_identifier":"u","prompt_cache_key":"k","session_id":{"x":"y"},"tool_choice":"auto"}`,
+			want: Ask{Model: "a", Choices: 1, TextBytes: 4},
+		},
+		// Media are no text, text beside them does not hide behind them.
 		{
 			body: `{"model":"a","messages":[{"content":[{"image_url":{"url":"data:image/png;base64,` + strings.Repeat("A", 9000) + `","detail":"low"}}]}]}`,
-			want: Ask{Model: "a", Choices: 1, TextBytes: mediaBytes + 3},
+			want: Ask{Model: "a", Choices: 1, TextBytes: 3, MediaTokens: 85},
 		},
 		{
 			body: `{"model":"a","messages":[{"content":[{"image_url":"https://x"},{"input_audio":{"data":"AAAA","format":"wav"}},{"file":{"file_data":"AAAA"}}]}]}`,
-			want: Ask{Model: "a", Choices: 1, TextBytes: 3*mediaBytes + 3},
+			want: Ask{Model: "a", Choices: 1, TextBytes: 3, MediaTokens: 1600 + pageTokens},
 		},
 		{
 			body: `{"model":"a","messages":[{"image_url":{"detail":"x"},"content":["https://x"]}]}`,
@@ -91,12 +90,15 @@ func TestParseAsk(t *testing.T) {
 		{body: `{"model":"a",` + m + `,"stream":1}`, fault: `stream: stream must be true or false`},
 		{body: `{"model":"a",` + m + `,"stream_options":[]}`, fault: `stream_options: stream_options must be an object`},
 		{body: `{"model":"a",` + m + `,"stream_options":{"include_usage":1}}`, fault: `stream_options.include_usage: stream_options.include_usage must be true or false`},
-		{body: `{"model":"a",` + m + `,"max_tokens":-1}`, fault: `max_tokens: max_tokens must be a whole number, 0 or more`},
 		{body: `{"model":"a",` + m + `,"max_tokens":1.5}`, fault: `max_tokens: max_tokens must be a whole number, 0 or more`},
 		{body: `{"model":"a",` + m + `,"max_tokens":"9"}`, fault: `max_tokens: max_tokens must be a whole number, 0 or more`},
 		{body: `{"model":"a",` + m + `,"max_completion_tokens":true}`, fault: `max_completion_tokens: max_completion_tokens must be a whole number, 0 or more`},
-		{body: `{"model":"a",` + m + `,"n":0}`, fault: `n: n must be a whole number from 1 to 128`},
 		{body: `{"model":"a",` + m + `,"n":129}`, fault: `n: n must be a whole number from 1 to 128`},
+		{body: `{"model":"a",` + m + `,"best_of":129}`, fault: `best_of: best_of must be a whole number from 1 to 128`},
+		{body: `{"model":"a",` + m + `,"best_of":"3"}`, fault: `best_of: best_of must be a whole number from 1 to 128`},
+		{body: `{"model":"a",` + m + `,"num_return_sequences":129}`, fault: `n: n must be a whole number from 1 to 128`},
+		{body: `{"model":"a",` + m + `,"n":1e400}`, fault: `n: n must be a whole number from 1 to 128`},
+		{body: `{"model":"a",` + m + `,"n":1.5}`, fault: `n: n must be a whole number from 1 to 128`},
 		{body: `{"model":"a",` + m + `,"user":{}}`, fault: `user: user must be a string`},
 
 		// Ways to say one thing to us and another to the upstream.
@@ -108,8 +110,18 @@ func TestParseAsk(t *testing.T) {
 		{body: `{"model":"a",` + m + `,"u\u017fer":"x"}`, fault: `user: the parameter 'user' must be spelled so, in small letters`},
 		{body: `{"model":"a",` + m + `,"stream_options":{"include_usage":true,"include_usage":false}}`, fault: `stream_options.include_usage: the parameter 'include_usage' is given twice`},
 		{body: `{"model":"a",` + m + `,"stream_options":{},"stream_options":{}}`, fault: `stream_options: the parameter 'stream_options' is given twice`},
+		{body: `{"model":"a",` + m + `,"mod\u0065l\u0000x":"b"}`, fault: `model: the parameter 'model' is given twice`},
+		{body: `{"model":"a",` + m + `,"extra_body":{"model":"b"}}`, fault: `extra_body.model: the parameter 'model' must not be in extra_body`},
+		{body: `{"model":"a",` + m + `,"extra_body":{"x":1,"Messages":null}}`, fault: `extra_body.messages: the parameter 'messages' must not be in extra_body`},
+		{body: `{"model":"a",` + m + `,"extra_body":{"extra_body":{"stream":true}}}`, fault: `extra_body.stream: the parameter 'stream' must not be in extra_body`},
+		{body: "\ufeff" + `{"model":"a",` + m + `}`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 0`},
+		{body: "\xff\xfe{\x00}\x00", fault: `: could not parse the JSON body of your request: it is not UTF-8`},
+		{body: "{\x00}\x00", fault: `: could not parse the JSON body of your request: it is not JSON at byte 1`},
+		{body: `{"model":"a",` + m + `,"` + "\xc3" + `":1}`, fault: `: could not parse the JSON body of your request: it is not UTF-8`},
+		{body: `{"model":"a",` + m + `,"x":"é` + "\xed\xa0\x80" + `"}`, fault: `: could not parse the JSON body of your request: it is not UTF-8`},
+		{body: `{"model":"a",` + m + `,"x":NaN}`, fault: `: could not parse the JSON body of your request: it is not JSON at byte 31`},
 		// A name inside another member is none of ours.
-		{body: `{"x":{"model":"b","model":1},"model":"a",` + m + `}`, want: Ask{Model: "a", Choices: 1}},
+		{body: `{"x":{"model":"b","model":1},"model":"a",` + m + `}`, want: Ask{Model: "a", Choices: 1, TextBytes: 1}},
 	} {
 		got, fault := parseAsk([]byte(c.body))
 		message := ""
@@ -128,7 +140,7 @@ func TestParseAsk(t *testing.T) {
 // plain returns what a caller sees of a.
 func plain(a Ask) Ask {
 	a.size, a.model, a.options, a.include, a.spare = 0, span{}, span{}, span{}, false
-	a.commas = [maxSpareCommas]int{}
+	a.media, a.cuts = nil, nil
 	return a
 }
 
@@ -178,6 +190,94 @@ func TestSpareCommas(t *testing.T) {
 	_, fault := parseAsk([]byte(`{"model":"a","messages":[],"x":[[[[1,],],],],}`))
 	if fault == nil || !strings.HasSuffix(fault.Message, "not JSON at byte 44") {
 		t.Errorf("five spare commas: fault %+v", fault)
+	}
+}
+
+// Members that are for a proxy alone never go upstream; all else stays as it is.
+func TestProxyMembersAreDropped(t *testing.T) {
+	const m = `"messages":[],"model":"a"`
+	for _, c := range []struct{ body, want string }{
+		{`{"api_key":"k",` + m + `}`, `{"messages":[],"model":"x"}`},
+		{`{ "api_key" : "k" , ` + m + `}`, `{  "messages":[],"model":"x"}`},
+		{`{` + m + `,"fallbacks":[{"a":["b"]}]}`, `{"messages":[],"model":"x"}`},
+		{`{` + m + ` , "fallbacks" : null }`, `{"messages":[],"model":"x"  }`},
+		{`{"messages":[],"timeout":1.5e3,"model":"a"}`, `{"messages":[],"model":"x"}`},
+		{`{"api_key":"k","api_base":"u","base_url":"u",` + m + `,"tags":[],"cache":{"no-cache":true}}`, `{"messages":[],"model":"x"}`},
+		{`{"api_key":"k","z":1,"api_key":"l",` + m + `}`, `{"z":1,"messages":[],"model":"x"}`},
+		{`{"litellm_metadata":{"a":1},"mock_response":"hi","num_retries":3,` + m + `}`, `{"messages":[],"model":"x"}`},
+		{`{"\u0061pi_key":"k","Api_Base":"u",` + m + `}`, `{"messages":[],"model":"x"}`},
+		{`{"models":["dear"],"route":"fallback",` + m + `}`, `{"messages":[],"model":"x"}`},
+		// Spare commas beside and inside of them.
+		{`{` + m + `,"tags":["a",],}`, `{"messages":[],"model":"x"}`},
+		{`{"tags":["a",],"x":[1,],` + m + `,}`, `{"x":[1],"messages":[],"model":"x"}`},
+		{`{"extra_body":{"api_key":1,},` + m + `}`, `{"extra_body":{},"messages":[],"model":"x"}`},
+		{`{"extra_body":{"api_key":1},"z":2,` + m + `}`, `{"extra_body":{},"z":2,"messages":[],"model":"x"}`},
+		{`{"extra_body":{"a":1,"api_key":1,"b":[2]},` + m + `}`, `{"extra_body":{"a":1,"b":[2]},"messages":[],"model":"x"}`},
+		{`{"extra_body":{"api_key":1,"tags":2,"b":[2]},` + m + `}`, `{"extra_body":{"b":[2]},"messages":[],"model":"x"}`},
+		// What providers define themselves, and names inside other members, stay.
+		{`{"metadata":{"api_key":"k"},"x":{"tags":[1]},"ttl":300,"user":"u","store":true,` + m + `}`, `{"metadata":{"api_key":"k"},"x":{"tags":[1]},"ttl":300,"user":"u","store":true,"messages":[],"model":"x"}`},
+		{`{"messages":[{"timeout":1}],"tools":[{"tags":1}],"model":"a"}`, `{"messages":[{"timeout":1}],"tools":[{"tags":1}],"model":"x"}`},
+	} {
+		ask, fault := parseAsk([]byte(c.body))
+		if fault != nil || ask.Untidy != (len(c.want) < len(c.body)) {
+			t.Errorf("parseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
+			continue
+		}
+		if got := string(ask.Rewrite(nil, []byte(c.body), "x", false)); got != c.want {
+			t.Errorf("Rewrite(%s)\n = %s\n want %s", c.body, got, c.want)
+		}
+	}
+	const body = `{"model":"a","api_key":"k","messages":[]}`
+	ask, _ := parseAsk([]byte(body))
+	if got, want := string(ask.Rewrite(nil, []byte(body), "x", true)), `{"model":"x","stream_options":{"include_usage":true},"messages":[]}`; got != want {
+		t.Errorf("Rewrite(%s)\n = %s\n want %s", body, got, want)
+	}
+	ask, fault := parseEmbeddingAsk([]byte(`{"model":"a","input":"b","litellm_trace_id":"c"}`))
+	if got, want := string(ask.Rewrite(nil, []byte(`{"model":"a","input":"b","litellm_trace_id":"c"}`), "x", true)), `{"model":"x","input":"b"}`; got != want || fault != nil {
+		t.Errorf("Rewrite of an embedding = %s, fault %+v, want %s", got, fault, want)
+	}
+	if ask.TextBytes != 1 {
+		t.Errorf("what is dropped counts as text: %d bytes", ask.TextBytes)
+	}
+
+	most := `{` + strings.Repeat(`"tags":1,`, maxDropped) + `"x":[1,],"y":[1,],"z":[1,],` + m + `,}`
+	ask, fault = parseAsk([]byte(most))
+	if got := string(ask.Rewrite(nil, []byte(most), "x", false)); fault != nil || got != `{"x":[1],"y":[1],"z":[1],"messages":[],"model":"x"}` {
+		t.Errorf("%d members dropped: %s, fault %+v", maxDropped, got, fault)
+	}
+	if _, fault := parseAsk([]byte(`{` + strings.Repeat(`"tags":1,`, maxDropped+1) + m + `}`)); fault == nil {
+		t.Errorf("%d members dropped: no fault", maxDropped+1)
+	}
+}
+
+// A body is read up to its first fault: what is behind that is not read at all.
+// (BenchmarkRefuse shows that the time grows with what is read.)
+func TestFirstFault(t *testing.T) {
+	_, fault := parseAsk([]byte(`{"model":"a","model":"b","x":"` + "\xff" + `",]`))
+	if fault == nil || !strings.Contains(fault.Message, "given twice") {
+		t.Errorf("fault %+v", fault)
+	}
+}
+
+// Text beyond ASCII is UTF-8 wherever it is cut to be looked at, and no wrong
+// byte in it passes.
+func TestTextBeyondASCII(t *testing.T) {
+	for _, text := range []string{"é", "中", "😀", "aé", "é中😀x", "\u07ff\u0800\uffff"} {
+		for offset := range 8 {
+			long := strings.Repeat("x", offset) + strings.Repeat(text, 5000/len(text))
+			body := `{"model":"a","messages":[{"content":"` + long + `"}]}`
+			ask, fault := parseAsk([]byte(body))
+			if fault != nil || ask.TextBytes != int64(len(long)) {
+				t.Fatalf("%q after %d: %d bytes, fault %+v", text, offset, ask.TextBytes, fault)
+			}
+			for at := strings.Index(body, long); at < len(body)-4; at += 37 {
+				wrong := []byte(body)
+				wrong[at] = 0xC0
+				if _, fault := parseAsk(wrong); fault == nil {
+					t.Fatalf("%q after %d, wrong at %d: no fault", text, offset, at)
+				}
+			}
+		}
 	}
 }
 
@@ -286,10 +386,15 @@ func parseAsk(body []byte) (Ask, *Fault) { return parsed(ParseAsk, body) }
 // parseEmbeddingAsk is the same for ParseEmbeddingAsk.
 func parseEmbeddingAsk(body []byte) (Ask, *Fault) { return parsed(ParseEmbeddingAsk, body) }
 
+var (
+	someCuts  = &cuts{n: 1}
+	someMedia = new(media)
+)
+
 func parsed(parse func([]byte, *Ask) *Fault, body []byte) (Ask, *Fault) {
 	before := Ask{
 		Model: "before", Stream: true, UsageWanted: true, MaxOutput: 9, Capped: true, Choices: 9, User: "before", Inputs: 9, Base64: true,
-		Untidy: true, TextBytes: 9, size: 9, model: span{1, 9}, options: span{1, 9}, include: span{1, 9}, spare: true, commas: [maxSpareCommas]int{1, 2},
+		Untidy: true, TextBytes: 9, size: 9, model: span{1, 9}, options: span{1, 9}, include: span{1, 9}, spare: true, cuts: someCuts, media: someMedia,
 	}
 	a := before
 	f := parse(body, &a)

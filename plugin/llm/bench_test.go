@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -70,5 +71,27 @@ func BenchmarkObserveJSON(b *testing.B) {
 		o.Reset(JSON, false)
 		o.Chunk(body, true)
 		benchSeen, _ = o.Usage()
+	}
+}
+
+// BenchmarkRefuse reads a body of 8.3 MB up to its fault, which a worker does
+// again and again for a client that sends nothing else.
+func BenchmarkRefuse(b *testing.B) {
+	const size = 8_300_000
+	for _, c := range []struct{ name, text string }{
+		{"ASCII", "lorem ipsum "}, {"Chinese", "中文文本"}, {"French", "été à"}, {"escapes", `\n\"`},
+	} {
+		text := `{"model":"a","messages":[{"role":"user","content":"` + strings.Repeat(c.text, size/len(c.text)) + `"}]}`
+		for _, at := range []int{0, 100, len(text) - 1} {
+			body := []byte(text)
+			body[at] = 1
+			b.Run(c.name+" at "+strconv.Itoa(at), func(b *testing.B) {
+				for b.Loop() {
+					if _, fault := parseAsk(body); fault == nil {
+						b.Fatal("no fault")
+					}
+				}
+			})
+		}
 	}
 }

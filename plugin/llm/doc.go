@@ -11,7 +11,7 @@
 // Two readers of JSON stand side by side on purpose. ParseAsk is strict,
 // because what it lets through is judged again by another parser upstream and
 // both must see the same request; the one slip that it takes, a spare comma,
-// it also takes out. Observer is lenient and reads any cut of the bytes,
+// it also takes out, together with members that are for a proxy alone. Observer is lenient and reads any cut of the bytes,
 // because an answer is passed on whatever it says.
 //
 // For example, the request

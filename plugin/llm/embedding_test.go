@@ -30,7 +30,7 @@ func TestParseEmbeddingAsk(t *testing.T) {
 		// What matters in a chat only passes unread.
 		{
 			body: `{"model":"a",` + i + `,"messages":7,"stream":true,"n":99,"max_tokens":"x","stream_options":{"include_usage":7,"include_usage":8},"tools":["xyz"]}`,
-			want: Ask{Model: "a", Inputs: 1, TextBytes: 2},
+			want: Ask{Model: "a", Inputs: 1, TextBytes: 2 + 4},
 		},
 		{body: many(2048, `"x"`), want: Ask{Model: "a", Inputs: 2048, TextBytes: 2048}},
 		{body: many(2048, `[5]`), want: Ask{Model: "a", Inputs: 2048, TextBytes: 4 * 2048}},

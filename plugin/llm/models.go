@@ -14,11 +14,24 @@ func AppendModels(dst []byte, names []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"id":`...)
-		dst = AppendString(dst, name)
-		dst = append(dst, `,"object":"model","created":`...)
-		dst = strconv.AppendInt(dst, modelsCreated, 10)
-		dst = append(dst, `,"owned_by":"openai"}`...)
+		dst = AppendModel(dst, name)
 	}
 	return append(dst, `],"object":"list"}`...)
+}
+
+// AppendModel appends one model as OpenAI lists it.
+func AppendModel(dst []byte, name string) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = AppendString(dst, name)
+	dst = append(dst, `,"object":"model","created":`...)
+	dst = strconv.AppendInt(dst, modelsCreated, 10)
+	return append(dst, `,"owned_by":"openai"}`...)
+}
+
+// AppendNoModel appends what OpenAI answers for a model that there is not, or not for
+// this key: its clients tell it by the code.
+func AppendNoModel(dst []byte, name string) []byte {
+	dst = append(dst, `{"error":{"message":`...)
+	dst = AppendString(dst, "The model '"+name+"' does not exist or you do not have access to it")
+	return append(dst, `,"type":"invalid_request_error","param":"model","code":"model_not_found"}}`...)
 }

@@ -174,6 +174,10 @@ func (o *Observer) Answered() bool { return o.answer.answered || o.answer.spoken
 // Failed reports whether the answer tells of an error.
 func (o *Observer) Failed() bool { return o.answer.failed }
 
+// Unknown reports whether the answer is an object of a shape that we don't know: it says
+// something, but not in choices, and not that there are none.
+func (o *Observer) Unknown() bool { return o.answer.unknown && !o.answer.vacant }
+
 // Lines reports whether the answer is read as a stream of events.
 func (o *Observer) Lines() bool { return o.kind == SSE }
 

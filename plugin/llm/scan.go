@@ -3,6 +3,7 @@ package llm
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 )
 
 // The bytes of a text are looked at eight at a time, as a word. Taking n from
@@ -36,28 +37,50 @@ func either(b []byte, i int, x, y uint64) int {
 }
 
 // special returns where b has, from i on, the first byte that does not stand
-// for itself in a JSON string: a quote, a backslash or a control character. It
-// is len(b) if there is none.
+// for itself in a JSON string, or not alone: a quote, a backslash, a control
+// character or one beyond ASCII. It is len(b) if there is none.
 func special(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i : i+8])
-		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ')) &^ w & highs
+		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ') | w) & highs
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' && b[i] < utf8.RuneSelf {
 		i++
 	}
 	return i
 }
 
-// ascii returns how many bytes b begins with that are ASCII, to within seven.
-// utf8.Valid, whose words in wasm have four bytes, does the rest.
-func ascii(b []byte) int {
+// stretch returns how many bytes b, which begins beyond ASCII, begins with that
+// stand for themselves in a JSON string, in whole characters of UTF-8: 0 if
+// there is one among them that is wrong. It looks no further than at a kilobyte.
+func stretch(b []byte) int {
+	const most = 1024
 	i := 0
-	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:i+8])&highs == 0 {
-		i += 8
+	for ; i+8 <= len(b) && i < most; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i : i+8])
+		found := (((w ^ quotes) - each) | ((w ^ backslashes) - each) | (w - each*' ')) &^ w & highs
+		if found != 0 {
+			i += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
+	if i+8 > len(b) {
+		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+			i++
+		}
+	} else if i >= most { // a character may go on behind
+		for b[i-1]&0xC0 == 0x80 && i > most-utf8.UTFMax {
+			i--
+		}
+		if b[i-1] >= 0xC0 {
+			i--
+		}
+	}
+	if !utf8.Valid(b[:i]) {
+		return 0
 	}
 	return i
 }

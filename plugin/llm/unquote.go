@@ -126,13 +126,17 @@ func small(raw []byte) bool {
 	return true
 }
 
+// foldRoom is the length of the longest name that matters in any spelling.
+const foldRoom = 48
+
 // fold writes to dst the ASCII form in small letters of a member's name, its
 // escapes undone, and returns its length. exact reports whether the name was
 // in that form already. It folds as Go's encoding/json does when it matches
 // members to fields: A to Z, and the two letters beyond ASCII whose small
-// letters are ASCII (U+017F and U+212A). A name with any other letter, or too
-// long for dst, gives 0: it can't be one of ours.
-func fold(dst *[24]byte, raw []byte) (n int, exact bool) {
+// letters are ASCII (U+017F and U+212A). A NUL ends it, as it ends a string of
+// C. A name with any other letter, or too long for dst, gives 0: it can't be
+// one of ours.
+func fold(dst *[foldRoom]byte, raw []byte) (n int, exact bool) {
 	exact = true
 	for i := 0; i < len(raw); {
 		r, size := rune(raw[i]), 1
@@ -144,6 +148,9 @@ func fold(dst *[24]byte, raw []byte) (n int, exact bool) {
 			r, size = utf8.DecodeRune(raw[i:])
 		}
 		i += size
+		if r == 0 {
+			return n, false
+		}
 		small := r
 		switch {
 		case r >= 'A' && r <= 'Z':

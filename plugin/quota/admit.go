@@ -266,6 +266,7 @@ func (l *Ledger) refusedBy(now int64, t *Terms, c *Claim, h *Hold, by *refusal, 
 	}
 	v.RetryMS = max(by.wait, v.RetryMS)
 	v.Reason, v.By, v.Would, v.Hold = by.why, by.by, Admitted, Hold{}
+	v.Keys = v.Active // its key is not made active by it
 	v.Meters = l.stand(now, c)
 	r := c.Meters[by.by].explain(by.why, h, &v.Meters[by.by])
 	r.Pool = c.Pool
@@ -497,8 +498,11 @@ func (r *Room) settle(takes bool, want int64) {
 // A key's pool is the one that it last asked in: what it took of the minute goes
 // with it if its priority was changed.
 func (r *record) enter(now int64, t *Terms, c *Claim) (me int, known bool) {
-	pool := uint8(NoPool)
-	if int(c.Pool) < len(t.Pools.Weights) {
+	pool := uint8(NoPool) // whose crowd the key may have to join
+	switch {
+	case c.Hard:
+		pool = c.Pool
+	case int(c.Pool) < len(t.Pools.Weights):
 		pool = c.Pool
 		line := r.open(crowd(pool), pool)
 		(*r)[line+linePool] = pool
@@ -513,7 +517,7 @@ func (r *record) enter(now int64, t *Terms, c *Claim) (me int, known bool) {
 		// Keys that share this line can't be told apart; every ask stands
 		// for one of them.
 		asks := r.at4(me+lineCount) + r.at4(me+lineRefused) + 1
-		r.set4(me+lineWeight, min(asks, maxLines)*One)
+		r.set4(me+lineWeight, min(asks, maxLines)*int64(c.Weight))
 		return me, known
 	}
 	(*r)[me+linePool] = c.Pool
@@ -604,7 +608,7 @@ func (l *look) fitsWhole(m *limit, msLeft int64) bool {
 func (l *look) book(h *Hold, msLeft int64) {
 	r, me := l.record, l.me
 	h.minute, h.key = r.at(atMinute), uint64(r.at(me+lineID))
-	if l.count > 0 {
+	if l.count > 0 || l.hard {
 		h.pool = r[me+linePool]
 	}
 	for i := range l.limits[:l.n] {

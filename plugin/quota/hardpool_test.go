@@ -109,3 +109,61 @@ func TestHogInsideAPool(t *testing.T) {
 		}
 	}
 }
+
+// Keys that have no line of their own any more take from their pool's ceiling as well,
+// each with its own weight and not more.
+func TestMoreKeysThanLinesInHardPools(t *testing.T) {
+	for _, d := range []dimension{requests, tokens} {
+		terms, claim := hardGroup(d)
+		terms.TPM, terms.RPM = 10_000, 10_000
+		l := NewLedger(new(Memory), 1)
+		for key := range uint64(maxLines) {
+			taker(t, l, t0, terms, claim(key+1, 1, 9*One/10), 1)
+		}
+		dev := 0
+		for key := range uint64(2000) {
+			dev += taker(t, l, t0, terms, claim(maxLines+key+1, 0, One/10), 1)
+		}
+		if dev != 1000 {
+			t.Errorf("dimension %d: a pool of 1000 took %d", d, dev)
+		}
+		var book Book
+		if err := l.Read(t0, terms, &book); err != nil {
+			t.Fatal(err)
+		}
+		if p := book.Pools[0]; max(p.Requests, int64(p.Used+p.Held)) != 1000 {
+			t.Errorf("dimension %d: the report says %+v", d, p)
+		}
+
+		// A hundred of prod that share a line beside 1024 that have one leave each of these
+		// its part of 9000: a little more than 8 − what it took.
+		for key := range uint64(100) {
+			taker(t, l, t0, terms, claim(5000+key, 1, 9*One/10), 1)
+		}
+		if got := taker(t, l, t0, terms, claim(1, 1, 9*One/10), 100); got < 6 {
+			t.Errorf("dimension %d: a key gets %d more of its pool's, want 6 or more", d, got)
+		}
+	}
+}
+
+// What an answer of a hard pool's key costs in a later minute, when its line is gone,
+// is its pool's again.
+func TestLateAnswerOfAHardPool(t *testing.T) {
+	terms, claim := hardGroup(tokens)
+	l := NewLedger(new(Memory), 1)
+	v, err := l.decide(t0, terms, claim(1, 1, 9*One/10))
+	if err != nil || !v.OK() {
+		t.Fatal(err, v.Reason)
+	}
+	h := v.Hold
+	h.epoch-- // a leader took it off the books meanwhile
+	for l.begin(terms); l.read(t0); l.swap() {
+		l.buf.close(&v.Hold, false, nil, terms)
+	}
+	if err := l.Settle(t0+5*minuteMS, terms, &h, Spent{Total: 31}); err != nil {
+		t.Fatal(err)
+	}
+	if b := read(t, l, t0+5*minuteMS, terms); b.Pools[1].Used != 30 || b.Used != 30 {
+		t.Fatalf("used %d, pools %+v", b.Used, b.Pools)
+	}
+}

@@ -165,6 +165,9 @@ func (a *Ask) estimate(key, model Learned, prompts *Prompts, limit unit.Tokens, 
 	default:
 		e.output = unknownOutput * choices
 	}
+	if l.Samples == 0 {
+		e.output = max(e.output, a.MaxOutput)
+	}
 	e.beside = e.output
 	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 {
 		e.beside = min(e.output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n)))*choices)

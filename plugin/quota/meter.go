@@ -116,6 +116,13 @@ func (m *Meter) Limits() bool {
 // span gives the budget's period that contains now.
 func (m *Meter) span(now int64) (start, end int64) { return m.Calendar.Span(m.Every, m.Anchor, now) }
 
+// Ends is when the budget's present period ends, in ms since 1970; Never for one without
+// a period.
+func (m *Meter) Ends(now int64) int64 {
+	_, end := m.span(now)
+	return end
+}
+
 // rule tells budgets' periods apart, so that a changed one is noticed.
 func (m *Meter) rule() int64 {
 	r := int64(m.Every.N)<<8 | int64(m.Every.Unit)

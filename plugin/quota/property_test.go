@@ -22,6 +22,7 @@ type wish struct {
 	size   int64
 	repeat bool // again and again until refused
 	watch  bool // the one whose share is looked at
+	whole  bool // must not be refused
 }
 
 // A flight is a request that is settled when the minute is over.
@@ -43,9 +44,10 @@ type world struct {
 
 	capacity int64 // of the dimension that matters
 	got      map[uint64]int64
-	watched  int64 // what the watched one got
-	refused  int64 // ms when somebody was last refused, -1 for never
-	unmet    int64 // the smallest request refused then
+	watched  int64           // what the watched one got
+	refused  int64           // ms when somebody was last refused, -1 for never
+	unmet    int64           // the smallest request refused then
+	unmetBy  map[uint8]int64 // by pool, the smallest refused in the last ms
 	flying   []flight
 }
 
@@ -59,7 +61,7 @@ func (w *world) tokens() bool { return w.terms.LimitTPM }
 // worldOf makes the store and the workers of a minute.
 func worldOf(t *testing.T, rng *rand.Rand, terms *Terms, workers int) *world {
 	w := &world{
-		t: t, rng: rng, terms: terms, exact: true, weights: map[uint64]uint32{}, got: map[uint64]int64{}, refused: -1,
+		t: t, rng: rng, terms: terms, exact: true, weights: map[uint64]uint32{}, got: map[uint64]int64{}, refused: -1, unmetBy: map[uint8]int64{},
 		store: &interleaved{rng: rng, busy: map[*Ledger]bool{}}, capacity: terms.RPM,
 	}
 	if terms.LimitTPM {
@@ -148,6 +150,12 @@ func (w *world) ask(l *Ledger, now int64, r *wish) {
 				w.refused, w.unmet = now-t0, r.size
 			}
 			w.unmet = min(w.unmet, r.size)
+			if least, ok := w.unmetBy[r.pool]; now-t0 == minuteMS-1 && (!ok || r.size < least) {
+				w.unmetBy[r.pool] = r.size
+			}
+			if r.whole {
+				w.fatal("at %d ms: key %d, which asks evenly for less than its part, is refused %d", now-t0, r.key, r.size)
+			}
 			if len(w.ledgers) == 1 && w.rng.IntN(100) == 0 {
 				w.truth(now, c, v.RetryMS)
 			}
@@ -467,7 +475,9 @@ func poolKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 
 // hardKeysMinute: keys of pools that have ceilings, and in every other minute some
 // without a priority; all known from the beginning. A key's part is that of its
-// pool's reservation, or of the model among all keys if that is less.
+// pool's reservation, or of the model among all keys if that is less. One that spreads
+// its part over the minute loses nothing, and of no pool's ceiling anything is unused
+// that one of its keys was refused in the last millisecond.
 func hardKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 	terms, most := termsOf(rng, 1000)
 	for _, weight := range poolsOf(rng) {
@@ -496,10 +506,17 @@ func hardKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 		}
 	}
 	size := sized(rng, 1+rng.Int64N(most))
-	w.backlog(1, watched, from, size, true)
 	inPool := w.reserved(terms.Hard, watched) / float64(peers)
 	share := min(inPool, w.reserved(terms.Hard, watched)*One/sum)
 	lent := w.lent(share, func(r *wish) bool { return r.key != 1 })
+	if n := int64((share - 1) / float64(size)); lent == 0 && n > 0 && workers == 1 && rng.IntN(2) == 0 {
+		from = minuteMS
+		for i := range n {
+			w.wish(wish{at: 1 + i*minuteMS/n, key: 1, pool: watched, size: size, watch: true, whole: true})
+		}
+	} else {
+		w.backlog(1, watched, from, size, true)
+	}
 	largest := make([]int64, pools)
 	for i := range largest {
 		largest[i] = w.lent(w.reserved(terms.Hard, uint8(i)), func(r *wish) bool { return int(r.pool) == i })
@@ -510,10 +527,23 @@ func hardKeysMinute(t *testing.T, rng *rand.Rand, workers int) {
 		t.Errorf("hard pools %v, capacity %d: one of %d keys of pool %d, which asks from %d ms on, gets %.0f, want %.1f less a request of %d and one of %d lent",
 			terms.Hard, w.capacity, peers, watched, from, got, part, size, lent)
 	}
+	d := requests
+	if terms.LimitTPM {
+		d = tokens
+	}
+	left, slack := w.left(), w.capacity/50_000 // which may still be kept back in the last millisecond
+	if w.tokens() {
+		slack++
+	}
 	for i := range terms.Hard {
-		took := float64(record(w.store.cells[terms.Key].value).takenBy(tokens, uint8(i)))
-		if ceiling := w.reserved(terms.Hard, uint8(i)); terms.LimitTPM && took > max(ceiling, float64(largest[i])) {
+		took := float64(record(w.store.cells[terms.Key].value).takenBy(d, uint8(i)))
+		ceiling := w.reserved(terms.Hard, uint8(i))
+		if took > max(ceiling, float64(largest[i])) {
 			t.Errorf("hard pools %v, capacity %d: pool %d took %.0f of %.1f", terms.Hard, w.capacity, i, took, ceiling)
+		}
+		unmet, refused := w.unmetBy[uint8(i)]
+		if room := min(left, int64(ceiling-took)); refused && room >= unmet+slack {
+			t.Errorf("hard pools %v, capacity %d: pool %d was refused %d at last, and %d of its ceiling is unused", terms.Hard, w.capacity, i, unmet, room)
 		}
 	}
 }

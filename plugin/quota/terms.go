@@ -65,7 +65,7 @@ type Ask struct {
 	TextBytes   int64       // bytes of text that the model will read
 	MediaTokens unit.Tokens // of pictures, sounds and files beside it, by their providers' rules
 	MaxOutput   unit.Tokens // most tokens that the answer may have, over all choices
-	Capped      bool        // whether the client gave MaxOutput
+	Capped      bool        // whether MaxOutput is a cap to every server; if not it may be one to some, or 0
 	Choices     int64       // how many answers it wants at once; 0 is 1
 }
 

@@ -236,6 +236,10 @@ func ReadText(s *Subject, now int64, text string, tree document.Tree, node int, 
 		}
 	}
 	r.refuse(unenforced, path, node)
+	r.misspelt(path, node)
+	if n := tree.Member(node, "expires"); n != 0 && text != "" && s.Kind == Key && tree[n].Kind != document.Null {
+		r.wrong(document.Member(path, "expires"), "nothing: how long a key lives is said by duration, such as 30d", n)
+	}
 	r.agree(path, node)
 	return r.err
 }
@@ -496,7 +500,11 @@ func (r *fieldReader) limit(path string, n int, money bool) quota.Cap {
 		return quota.Cap{}
 	}
 	if money {
-		return quota.Cap{Limited: true, Max: int64(unit.Dollars(amount))}
+		most := int64(unit.Dollars(amount))
+		if most == 0 && amount > 0 {
+			r.wrong(path, want+", 0 or at least 1e-12", n) // or a tiny budget would be one of 0
+		}
+		return quota.Cap{Limited: true, Max: most}
 	}
 	return quota.Cap{Limited: true, Max: int64(amount)}
 }

@@ -55,7 +55,7 @@ func TestFields(t *testing.T) {
 			"soft_budget":1e-10,"budget_duration":"30d","max_parallel_requests":10.0,"tpm_limit":20,"rpm_limit":0,
 			"metadata":{ "n": [1.50, null] , "priority":"prod" },"model_max_budget":{"m":{"budget_limit":5,"time_period":"1d","tpm_limit":7},"n":2},
 			"model_rpm_limit":{"m":3},"blocked":true,"duration":"1mo","temp_budget_increase":0.5,"temp_budget_expiry":"2024-02-01T00:00:00+01:00",
-			"rpm_limit_type":"best_effort_throughput","unknown":{"a":1},"expires":"2030-01-01","key_name":"sk-"}`,
+			"rpm_limit_type":"best_effort_throughput","unknown":{"a":1},"key_name":"sk-"}`,
 			Subject{
 				Kind: Key, Alias: `a"b`, UserID: "é", TeamID: "t", BudgetID: "b", Models: []string{"m", "openai/*"}, Aliases: [][2]string{{"x", "m"}},
 				Limits: Limits{

@@ -26,7 +26,7 @@ def stream(wish, **more):
             model="upstream-model",
             messages=[{"role": "user", "content": "tell me"}],
             stream=True,
-            extra_headers={"x-upstream": wish},
+            extra_headers={"x-b3-upstream": wish},
             **more,
         )
     )

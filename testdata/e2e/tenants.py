@@ -124,7 +124,7 @@ refused(
 
 key = new_key(max_parallel_requests=1)
 client, whose = connect(key), "api_key: " + hashlib.sha256(key.encode()).hexdigest()
-stream = chat(client, "upstream-model", stream=True, extra_headers={"x-upstream": "hang=1"})
+stream = chat(client, "upstream-model", stream=True, extra_headers={"x-b3-upstream": "hang=1"})
 next(iter(stream))
 sent.clear()
 try:
@@ -188,8 +188,8 @@ refused(
     lambda: chat(connect(key)),
     openai.AuthenticationError,
     unauthorised(
-        ", Invalid proxy server token passed. Received API Key = sk-...%s, Key Hash (Token) =%s. Unable to find token "
-        "in cache or `LiteLLM_VerificationTokenTable`" % (key[-4:], hashlib.sha256(key.encode()).hexdigest()),
+        ", Invalid proxy server token passed. Received API Key = sk-...%s, Key Hash (Token) =%s. This gateway knows "
+        "no such key: it was deleted, or it is another gateway's" % (key[-4:], hashlib.sha256(key.encode()).hexdigest()),
         type="token_not_found_in_db",
         param="key",
     ),
@@ -240,7 +240,7 @@ refused(
 # A stream on a budget: its usage, which the upstream tells at the end and the
 # client does not see, is paid for before the client has read it all.
 client = connect(new_key(max_budget=0.00002))
-wish = {"x-upstream": "prompt=9 completion=12 chunks=4"}
+wish = {"x-b3-upstream": "prompt=9 completion=12 chunks=4"}
 chunks = list(chat(client, "upstream-model", stream=True, extra_headers=wish))
 assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "word word word word "
 assert not [c for c in chunks if c.usage], chunks

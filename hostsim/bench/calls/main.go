@@ -76,7 +76,7 @@ func body(kind, size uint32) {
 // record that of a model with one active key.
 var (
 	version [8]byte
-	record  [312]byte
+	record  [344]byte
 	page    [1760]byte
 )
 
@@ -153,6 +153,12 @@ func onResponseHeaders(_, _ uint32, _ bool) uint32 {
 	add(response, "x-ratelimit-limit-tokens", "1000000000")
 	add(response, "x-ratelimit-remaining-tokens", "999999910")
 	add(response, "x-ratelimit-reset-tokens", "37s")
+	add(response, "x-litellm-model_group", "model")
+	add(response, "x-ratelimit-remaining-litellm-project-tokens", "999999940")
+	add(response, "x-ratelimit-remaining-model-tokens", "999999940")
+	add(response, "x-ratelimit-remaining-litellm-project-requests", "999999997")
+	add(response, "x-ratelimit-remaining-model-requests", "999999997")
+	add(response, "x-ratelimit-current-active-projects", "1")
 	return goOn
 }
 

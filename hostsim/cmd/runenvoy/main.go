@@ -4,8 +4,9 @@
 //
 // PORT and ADMIN_PORT in the environment replace the ports of the file's first
 // listener and of its admin page; CONCURRENCY is the number of workers, 0 for
-// one a core. Nothing is left behind: Envoy gets its configuration as an
-// argument, uses no shared memory, and ends when this command does.
+// one a core. Envoy gets its configuration as a file that only this user can read,
+// since everybody sees arguments, and which is gone as soon as Envoy has read it.
+// Envoy uses no shared memory and ends when this command does.
 package main
 
 import (
@@ -16,7 +17,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -64,11 +67,16 @@ func run(path string) error {
 
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	args := []string{"--config-yaml", config, "--log-level", "warning", "--component-log-level", "wasm:info"}
+	remove, passed, err := pass(config)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	args := []string{"--config-path", passed, "--log-level", "warning", "--component-log-level", "wasm:info"}
 	if workers > 0 {
 		args = append(args, "--concurrency", strconv.Itoa(workers))
 	}
-	screen := &screen{said: make(map[string]bool)}
+	screen := &screen{said: make(map[string]bool), secrets: file.Secrets()}
 	process, err := envoy.Launch(&envoy.Log{Also: screen}, nil, args...)
 	if err != nil {
 		return err
@@ -87,11 +95,28 @@ func run(path string) error {
 		case <-ready.C:
 			if live(admin) {
 				ready.Stop()
+				remove()
 				screen.started()
 				fmt.Print(welcome(file, path, port, admin))
 			}
 		}
 	}
+}
+
+// pass writes a configuration, which has secrets, where Envoy can read it and nobody
+// else can.
+func pass(config string) (remove func(), path string, err error) {
+	dir, err := os.MkdirTemp("", "runenvoy") // mode 0700
+	if err != nil {
+		return nil, "", err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	path = filepath.Join(dir, "envoy.json")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		remove()
+		return nil, "", err
+	}
+	return remove, path, nil
 }
 
 // free returns an error if somebody listens on the port.
@@ -111,6 +136,8 @@ type screen struct {
 	rest   []byte          // of a line that has not ended
 	said   map[string]bool // nil after the start
 	closed bool
+
+	secrets []string // are not shown
 }
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -124,6 +151,9 @@ func (s *screen) Write(p []byte) (int, error) {
 		}
 		line := string(s.rest[:end+1])
 		s.rest = s.rest[end+1:]
+		for _, secret := range s.secrets {
+			line = strings.ReplaceAll(line, secret, "(not shown)")
+		}
 		if text, ok := envoy.PluginLine(line); ok {
 			if s.said[text] {
 				continue
@@ -203,11 +233,12 @@ Ctrl-C ends it.
 }
 
 // demo picks the key and the model for the lines that a user pastes: a model
-// that answers by itself if there is one.
+// that answers by itself if there is one. A key that is not the documents' is a
+// secret.
 func demo(plugin map[string]any) (key, model string) {
 	key, model = "<your master key>", "<your model>"
 	general, _ := plugin["general_settings"].(map[string]any)
-	if text, ok := general["master_key"].(string); ok && text != "" && len(text) < 64 {
+	if text, ok := general["master_key"].(string); ok && text == "sk-1234" {
 		key = text
 	}
 	models, _ := plugin["model_list"].([]any)

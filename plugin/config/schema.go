@@ -108,7 +108,7 @@ var Fields = []Field{
 	{"fairshare_settings.host", "auto, envoy, istio, kong or apisix", "auto", "The proxy that the plugin runs in."},
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
 	{"fairshare_settings.forward_headers", "list of names", "none", "Headers of requests that go upstream besides what upstreams need; `*` at the end, as in `x-team-*`, means all that begin so. Credentials never do."},
-	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate."},
+	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate, and a client's own are left out."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
 	{"fairshare_settings.unpriced_models.{input,output}", "number", "", "That price, in US dollars per token, 0 to 1."},
 	{"fairshare_settings.enforce", "true, false or object", "true", "Whether limits refuse anybody, or only say whom they would refuse; all of them, or of `{max_budget: …, max_parallel_requests: …, rpm_limit: …, tpm_limit: …}` all of a kind."},

@@ -39,19 +39,21 @@ func FuzzAsk(f *testing.F) {
 		`{"model":"a","messages":[],"max_tokens":9,"reasoning":{"max_tokens":100},"options":{"num_predict":50},"enable_thinking":true,"x":"y"}`,
 		`{"model":"a","messages":[],"tools":[ {"a": [1, "b" , null] , "c":{} , } ],"response_format":{"type":"json_schema","x":-1.5e3}}`,
 	} {
-		f.Add([]byte(s), "gpt-4o", true)
+		f.Add([]byte(s), "gpt-4o", byte(AskUsage))
+		f.Add([]byte(s), "gpt-4o", byte(DropOptions))
 	}
 	f.Fuzz(checkAsk)
 }
 
-func checkAsk(t *testing.T, body []byte, name string, usage bool) {
+func checkAsk(t *testing.T, body []byte, name string, edit byte) {
+	options := OptionsEdit(edit % 3)
 	ask, fault := parseAsk(body)
-	ask.Rewrite(nil, body[:len(body)/2], name, usage)
+	ask.Rewrite(nil, body[:len(body)/2], name, options)
 	if fault != nil {
 		return
 	}
 	sameAsOracle(t, body, ask)
-	out := ask.Rewrite(nil, body, name, usage)
+	out := ask.Rewrite(nil, body, name, options)
 	again, fault := parseAsk(out)
 	if fault != nil {
 		if name == "" && fault.Param == "model" {
@@ -67,7 +69,15 @@ func checkAsk(t *testing.T, body []byte, name string, usage bool) {
 		// ToValidUTF8 gives one mark for a run of wrong bytes.
 		want.Model = again.Model
 	}
-	want.UsageWanted = want.UsageWanted || usage
+	switch options {
+	case AskUsage:
+		want.UsageWanted = true
+	case DropOptions:
+		if ask.HasOptions() && again.HasOptions() {
+			t.Fatalf("rewrite of %s to %s", body, out)
+		}
+		want.UsageWanted, want.TextBytes = false, again.TextBytes
+	}
 	if got := plain(again); got != want {
 		t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
 	}
@@ -123,7 +133,7 @@ func TestRandomAsks(t *testing.T) {
 		if _, fault := parseAsk(body); fault == nil {
 			taken++
 		}
-		checkAsk(t, body, "gpt-4o", rng.IntN(2) == 0)
+		checkAsk(t, body, "gpt-4o", byte(rng.IntN(3)))
 	}
 	if taken < 2_000 {
 		t.Errorf("%d of 10000 bodies were taken", taken)
@@ -244,7 +254,8 @@ func (o *askOracle) value(d *json.Decoder, path []string, in region, extra int) 
 				folded := strings.ToLower(element)
 				switch {
 				case in == schemaRegion || in == silentRegion:
-				case root && element != folded && (oracleStrict.MatchString(folded) || oracleLimits.MatchString(folded) || oracleBudgets.MatchString(folded)):
+				case root && element != folded && (oracleStrict.MatchString(folded) || oracleLimits.MatchString(folded) || oracleBudgets.MatchString(folded) ||
+					oracleThinks.MatchString(folded) || oracleSchema.MatchString(folded) || oracleChoices.MatchString(folded) || folded == "enable_thinking"):
 					element = folded
 				}
 				switch {
@@ -255,7 +266,7 @@ func (o *askOracle) value(d *json.Decoder, path []string, in region, extra int) 
 					next = schemaRegion
 				case root && element == "extra_body":
 					deeper++
-				case root && (element == "stream_options" || oracleSilent.MatchString(element) || proxyMember([]byte(element))):
+				case root && (element == "stream_options" || oracleSilent.MatchString(element) || proxyMember([]byte(element)) || proxyMember([]byte(folded))):
 					next = silentRegion
 				case in != messagesRegion && oracleThinks.MatchString(element):
 					next = thinkRegion
@@ -366,7 +377,7 @@ func dropped(t *testing.T, body []byte) []byte {
 		if proxyMember([]byte(key.(string))) || proxyMember([]byte(strings.ToLower(key.(string)))) {
 			continue
 		}
-		if key == "extra_body" && value[0] == '{' {
+		if strings.EqualFold(key.(string), "extra_body") && value[0] == '{' {
 			value = dropped(t, value)
 		}
 		if len(out) > 1 {
@@ -409,7 +420,7 @@ func sameElse(t *testing.T, body, out []byte) {
 		t.Fatalf("%s became %s", body, out)
 	}
 	for name := range before {
-		if !bytes.Equal(before[name], after[name]) && (name != "extra_body" || !sameJSON(before[name], after[name])) {
+		if !bytes.Equal(before[name], after[name]) && (!strings.EqualFold(name, "extra_body") || !sameJSON(before[name], after[name])) {
 			t.Fatalf("%s became %s: %q differs", body, out, name)
 		}
 	}
@@ -467,12 +478,12 @@ func FuzzEmbeddingAsk(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
 		ask, fault := parseEmbeddingAsk(body)
-		ask.Rewrite(nil, body[:len(body)/2], name, true)
+		ask.Rewrite(nil, body[:len(body)/2], name, AskUsage)
 		if fault != nil {
 			return
 		}
 		sameEmbeddingAsOracle(t, body, ask)
-		out := ask.Rewrite(nil, body, name, true)
+		out := ask.Rewrite(nil, body, name, AskUsage)
 		again, fault := parseEmbeddingAsk(out)
 		if fault != nil {
 			if name == "" && fault.Param == "model" {

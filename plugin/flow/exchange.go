@@ -264,7 +264,7 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 		Capped:      ask.Capped,
 		Choices:     ask.Choices,
 	}
-	claim.Meters = x.meters[:x.nmetered]
+	claim.Meters, claim.Costless = x.meters[:x.nmetered], x.group.costless
 	if x.chosen.price != nil {
 		claim.Price = x.chosen.price
 	}

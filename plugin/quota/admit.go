@@ -85,6 +85,7 @@ type Hold struct {
 	open    bool
 	shadow  bool // it takes nothing of limits in shadow
 	free    bool // its tokens count for no limit of the model
+	unpaid  bool // no budget refuses it
 	pool    uint8
 	minute  int64
 	key     uint64
@@ -206,12 +207,12 @@ decide:
 					return err
 				}
 				if why != Admitted {
-					m, want := c.Meters[by].enforced(), int64(h.wants(c.Meters[by]))
-					if why = l.asked[by].refuses(now, want, h.atLeast(want), &m); why == Admitted {
+					m, want := h.limits(c.Meters[by], true), int64(h.wants(c.Meters[by]))
+					if why = l.asked[by].refuses(now, want, h.atLeast(want), m); why == Admitted {
 						// A limit in shadow came to refuse: then less is taken of others.
 						continue decide
 					}
-					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, h.atLeast(want), &m)}, v)
+					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, h.atLeast(want), m)}, v)
 					return nil
 				}
 				taken = true
@@ -283,7 +284,7 @@ func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
 	*h = Hold{}
 	h.open, h.key, h.at, h.page, h.pool = true, c.Key, now, -1, NoPool
 	h.bytes, h.media, h.most = c.Ask.TextBytes, c.Ask.MediaTokens, -1
-	h.choices = c.Ask.choices()
+	h.choices, h.unpaid = c.Ask.choices(), c.Costless
 	if c.Ask.Capped {
 		h.most = c.Ask.MaxOutput
 	}

@@ -45,6 +45,9 @@ type Claim struct {
 	// once. Price says what tokens cost; nil costs nothing.
 	Meters []*Meter
 	Price  Price
+	// Costless tells that the model costs nothing, whatever is asked: no budget
+	// refuses it.
+	Costless bool
 
 	paid *Spent // the answer is known and settled with the admission
 }

@@ -63,6 +63,8 @@ type Policy struct {
 	// BudgetStatus is the HTTP status of a refusal by a budget, 400 to 499; 0 leaves it
 	// to ErrorFormat.
 	BudgetStatus int
+	// Counts says which tokens count for limits of tokens a minute.
+	Counts quota.Counting
 	// UserBudgetOnTeamKeys reports that a user's budget also holds for those of its
 	// keys that belong to a team.
 	UserBudgetOnTeamKeys bool

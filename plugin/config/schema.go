@@ -55,6 +55,7 @@ var Fields = []Field{
 	{"general_settings.master_key", "text", "variable LITELLM_MASTER_KEY", "The key that opens the management routes, best as `os.environ/NAME`; without one they stay closed."},
 	{"general_settings.apply_user_budget_to_team_keys", "true or false", "false", "Whether a user's budget also holds for those of the user's keys that belong to a team."},
 	{"general_settings.enforce_user_param", "true or false", "false", "Whether a request without an end user is refused."},
+	{"general_settings.token_rate_limit_type", "total, input or output", "total", "Which tokens count for limits of tokens a minute, the models' and everybody's."},
 	{"general_settings.user_header_mappings[].header_name", "text", "", "A header that names the end user; the first of these that a request has counts."},
 	{"general_settings.user_header_mappings[].litellm_user_role", "customer or internal_user", "", "Whom the header names; only a customer's is read."},
 	{"general_settings.user_header_name", "text", "none", "The header that names the end user, if no mapping says one."},

@@ -265,6 +265,7 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 		Choices:     ask.Choices,
 	}
 	claim.Meters, claim.Costless = x.meters[:x.nmetered], x.group.costless
+	claim.Counts = g.policy.Counts
 	if x.chosen.price != nil {
 		claim.Price = x.chosen.price
 	}

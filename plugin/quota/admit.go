@@ -128,7 +128,7 @@ func (h *Hold) Age(now int64) int64 { return max(0, now-h.at) }
 type Spent struct {
 	Prompt     unit.Tokens
 	Completion unit.Tokens
-	Total      unit.Tokens
+	Total      unit.Tokens // that count for limits, see Counting
 	Cost       unit.PicoUSD
 	Estimated  bool // not told by the upstream
 	// Learn lets later estimates follow this answer, which is whole. One that broke
@@ -322,6 +322,7 @@ func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, prompts *Prompts,
 	if c.Price != nil {
 		h.cost = c.Price.Estimate(h.input, h.output)
 	}
+	e.count(c.Counts)
 	if h.want, h.tokens, h.least = 0, 0, 0; c.Exact == 0 {
 		h.least = e.least
 	}

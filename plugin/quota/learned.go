@@ -178,6 +178,18 @@ func (a *Ask) estimate(key, model Learned, prompts *Prompts, limit unit.Tokens, 
 	}
 }
 
+// count leaves of an estimate what counts for limits.
+func (e *estimate) count(counts Counting) {
+	switch counts {
+	case CountInput:
+		e.least = max(1, min(e.least, e.input))
+		e.output, e.beside = 0, 0
+	case CountOutput:
+		e.least = max(1, e.least.Minus(e.input))
+		e.input = 0
+	}
+}
+
 // mostChoices bounds what n multiplies: OpenAI takes 128.
 const mostChoices = 1 << 10
 

@@ -40,6 +40,7 @@ type Claim struct {
 	Hard   bool        // the weight is also the most that the pool may take; not with Terms.Pools
 	Ask    Ask         // for the estimate
 	Exact  unit.Tokens // > 0: what the answer will use is known, no estimate needed
+	Counts Counting    // of the estimate; Exact is counted already
 
 	// Meters are what the caller's subjects may use, at most MaxMeters, each
 	// once. Price says what tokens cost; nil costs nothing.
@@ -51,6 +52,16 @@ type Claim struct {
 
 	paid *Spent // the answer is known and settled with the admission
 }
+
+// Counting says which of a request's tokens count for limits.
+type Counting uint8
+
+// The countings.
+const (
+	CountTotal Counting = iota
+	CountInput
+	CountOutput
+)
 
 // A Price tells what tokens cost, for holds.
 type Price interface {

@@ -321,11 +321,15 @@ func (l *Ledger) WriteTallies(now int64) {
 func (l *Ledger) writeTally(now int64, t *tally) bool {
 	for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
 		a := &l.one
-		a.roll(t.at, t.meter)
+		a.rollMinute(t.at, t.meter)
+		if a.fresh || a.rule == t.meter.rule() {
+			a.rollPeriod(t.at, t.meter)
+		} // else its rule may have changed since: the one that counts is that of who asks
 		a.requests += t.requests
-		a.tokens, a.spent = plus(a.tokens, t.tokens), plus(a.spent, int64(t.spent))
-		p := a.paying(t.at)
-		p.spent = plus(p.spent, int64(t.spent))
+		a.tokens = plus(a.tokens, t.tokens)
+		if !t.meter.Skips.Has(Budget) {
+			a.spend(t.at, int64(t.spent))
+		}
 		b := a.at(t.at / minuteMS)
 		if !t.meter.Skips.Has(Requests) {
 			b.requests += t.requests

@@ -41,9 +41,9 @@ type Meter struct {
 	// Sliding makes RPM and TPM hold over any sixty seconds (by the estimate of
 	// two neighbouring minutes) instead of each clock minute.
 	Sliding bool
-	// Skips are what a request does not count for here, of Requests and Tokens: with
-	// both, for the money and the slots alone. Other claims on the same meter may
-	// count whole.
+	// Skips are what a request does not count for here, of Requests, Tokens and Budget:
+	// with the first two, for the money and the slots alone; with Budget its money is
+	// somebody else's. Other claims on the same meter may count whole.
 	Skips Reasons
 	// Shadow are the limits that refuse nobody, see Verdict.Would.
 	Shadow Reasons
@@ -397,8 +397,10 @@ func (b *balance) take(now int64, h *Hold, m *Meter) {
 	if !skips.Has(Parallel) {
 		b.slots++
 	}
-	p := b.paying(now)
-	p.held = plus(p.held, int64(h.cost))
+	if !m.Skips.Has(Budget) {
+		p := b.paying(now)
+		p.held = plus(p.held, int64(h.cost))
+	}
 	b.requests++
 }
 
@@ -417,7 +419,7 @@ func (b *balance) drop(h *Hold, m *Meter) {
 	if p := b.at(h.at / minuteMS); p != nil && !skips.Has(Tokens) {
 		p.held = max(0, p.held-int64(h.wants(m)))
 	}
-	if p := b.paying(h.at); p != nil {
+	if p := b.paying(h.at); p != nil && !m.Skips.Has(Budget) {
 		p.held = max(0, p.held-int64(h.cost))
 	}
 	if !skips.Has(Parallel) {
@@ -431,9 +433,9 @@ func (b *balance) drop(h *Hold, m *Meter) {
 // money counts in the total alone.
 func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	at, total := h.at, int64(max(0, s.Total))
-	b.tokens, b.spent = plus(b.tokens, total), plus(b.spent, int64(s.Cost))
-	if p := b.paying(at); p != nil {
-		p.spent = plus(p.spent, int64(s.Cost))
+	b.tokens = plus(b.tokens, total)
+	if !m.Skips.Has(Budget) {
+		b.spend(at, int64(s.Cost))
 	}
 	if h.skips(m).Has(Tokens) {
 		return
@@ -453,16 +455,24 @@ func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	}
 }
 
+// spend books money in the period of at.
+func (b *balance) spend(at, cost int64) {
+	b.spent = max(0, plus(b.spent, cost))
+	if p := b.paying(at); p != nil {
+		p.spent = max(0, plus(p.spent, cost))
+	}
+}
+
 // held is what a hold takes of the meter, as a cost.
 func (h *Hold) held(m *Meter) *Spent { return &Spent{Total: h.wants(m), Cost: h.cost} }
 
 // refund takes a charge of what was held back: a worker that was only slow tells after
 // all what its answer cost.
 func (b *balance) refund(h *Hold, m *Meter) {
-	n, cost := int64(h.wants(m)), int64(h.cost)
-	b.tokens, b.spent = max(0, b.tokens-n), max(0, b.spent-cost)
-	if p := b.paying(h.at); p != nil {
-		p.spent = max(0, p.spent-cost)
+	n := int64(h.wants(m))
+	b.tokens = max(0, b.tokens-n)
+	if !m.Skips.Has(Budget) {
+		b.spend(h.at, -int64(h.cost))
 	}
 	if p := b.at(h.at / minuteMS); p != nil && !h.skips(m).Has(Tokens) {
 		p.used = max(0, p.used-n)

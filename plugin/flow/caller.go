@@ -139,7 +139,9 @@ func (g *Gateway) build(now int64, c *caller) {
 // teamPays reports whether the caller's key spends its team's money, not its user's own:
 // neither holds nor spending count on the user's meters then, whatever the configuration
 // says when they are written.
-func (g *Gateway) teamPays(c *caller) bool { return c.key.TeamID != "" && !g.policy.UserBudgetOnTeamKeys }
+func (g *Gateway) teamPays(c *caller) bool {
+	return c.key.TeamID != "" && !g.policy.UserBudgetOnTeamKeys
+}
 
 // addModels makes the meters that a subject has for single models. A team's rpm
 // and tpm for a model are for keys that have none of their own for it (LiteLLM:

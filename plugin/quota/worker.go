@@ -546,8 +546,12 @@ func (l *Ledger) reclaimFrom(now int64, m *Meter, h *Hold) bool {
 		}
 		a.cas, a.fresh = cas, false
 		a.drop(h, m)
+		late := l.spending(m, a, h.at, int64(h.cost))
 		a.charge(now, h, h.held(m), m)
-		if st = l.put(m, a); st != Mismatch {
+		if st = l.put(m, a); st == OK && late {
+			l.correct(m, h.at, int64(h.cost))
+		}
+		if st != Mismatch {
 			return st == OK
 		}
 	}

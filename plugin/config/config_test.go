@@ -357,7 +357,7 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
 		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, forward_headers, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
-		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
+		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of auto, documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
@@ -663,7 +663,7 @@ func TestSettings(t *testing.T) {
 	if p.DefaultPriority != 0.25 || p.SaturationThreshold != 0.5 || p.HasSaturationThreshold || p.SaturationTTL != 60 {
 		t.Errorf("priority settings unset: %+v", p)
 	}
-	if p.ErrorFormat != Documents || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries || p.GraceMS != 10_000 {
+	if p.ErrorFormat != ByClient || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries || p.GraceMS != 10_000 {
 		t.Errorf("fairshare settings unset: %+v", p)
 	}
 	if p.HasMasterKey || p.DemoMasterKey {

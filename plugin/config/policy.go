@@ -206,8 +206,11 @@ func (l Limiter) String() string {
 type ErrorFormat uint8
 
 const (
+	// ByClient is Documents, but for clients that could show nothing of it: they get
+	// its words where they can.
+	ByClient ErrorFormat = iota
 	// Documents is the shape that LiteLLM's documents print: message is an object.
-	Documents ErrorFormat = iota
+	Documents
 	// LiteLLM is the flat shape of LiteLLM 1.106.
 	LiteLLM
 )
@@ -215,7 +218,7 @@ const (
 // String gives the format's name in the configuration.
 func (f ErrorFormat) String() string { return errorFormats[f] }
 
-var errorFormats = []string{"documents", "litellm"}
+var errorFormats = []string{"auto", "documents", "litellm"}
 
 // LimitHeaders are the headers by which answers tell what is left of limits.
 type LimitHeaders uint8

@@ -99,7 +99,7 @@ var Fields = []Field{
 	{"{virtual_keys,users,teams,customers}[].metadata.priority", "text", "none", "The member of `priority_reservation`."},
 	{"{virtual_keys,teams}[].tags", "list of texts", "none", "The same as `metadata.tags`."},
 	{"{virtual_keys,teams,customers}[].blocked", "true or false", "false", "Whether requests are refused."},
-	{"fairshare_settings.error_format", "documents or litellm", "documents", "The shape of errors: as LiteLLM's documents print them, or as LiteLLM 1.106 sends them."},
+	{"fairshare_settings.error_format", "auto, documents or litellm", "auto", "The shape of errors: `documents` is as LiteLLM's documents print them, `litellm` as LiteLLM 1.106 sends them, and `auto` as the documents, but with plain messages for clients that show no others."},
 	{"fairshare_settings.limit_headers", "all, openai, litellm or none", "all", "Whose headers tell what is left of limits: OpenAI's six, or those of LiteLLM's limiters and what the key spent. Each that is left out saves half a microsecond."},
 	{"fairshare_settings.max_body_bytes", "whole number", "8388608", "The largest request body accepted, 1024 to 67108864 bytes; the proxy's own buffer must hold it, and a worker's VM holds it twice."},
 	{"fairshare_settings.max_bodies", "whole number", "1024", "How many request bodies a worker waits for at a time, 1 to 65536; what comes above is refused with 503."},

@@ -143,7 +143,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 	if v.RetryMS != quota.Never {
 		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
 	}
-	x.forbidRetry(v.RetryMS)
+	x.forbidRetry(429, v.RetryMS)
 	message := ""
 	if v.Pool != nil {
 		message = x.overPool(v, room)
@@ -193,7 +193,13 @@ func configured(limited bool, limit string) string {
 // refuse answers with an error and counts it.
 func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
 	x.gateway.worker.count(m, 1)
-	e.CodeText = x.gateway.policy.ErrorFormat == config.LiteLLM
+	switch x.gateway.policy.ErrorFormat {
+	case config.LiteLLM:
+		e.CodeText = true
+	case config.ByClient:
+		e.Nested = e.Nested && x.manners&onlyText == 0
+		e.CodeText = x.manners&textCode != 0
+	}
 	x.body = e.Append(x.body[:0])
 	x.recordRefusal(status, m)
 	return x.send(status, "application/json")

@@ -69,6 +69,7 @@ type life struct {
 	encoding bool                 // the client sent accept-encoding
 	json     bool                 // its content-type is the one that goes upstream
 	sized    bool                 // there is one content-length at most, a plain number
+	manners  manners              // of the client that sent it
 
 	reply Reply
 }

@@ -174,7 +174,7 @@ func TestErrors(t *testing.T) {
 		amount = `want a fraction from 0 to 1, or {type: percent, rpm or tpm, value: a number}, got `
 		path   = `want a path such as "/v1/files" or "/v1/files/*", got `
 
-		dollars      = `want an amount in US dollars, 0 to 9e6, got `
+		dollars      = `want an amount in US dollars, 0 or 1e-12 to 9e6, got `
 		duration     = `want a duration such as "30s", "24h", "7d" or "1mo", got `
 		clock        = `want a time of day in quotes, such as "08:30", got `
 		status       = `want an HTTP status from 400 to 499, got `
@@ -357,6 +357,8 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
 		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, forward_headers, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
+		{with(`"litellm_settings": {"max_budget": 1e-30}`), `litellm_settings.max_budget: want an amount in US dollars, 0 or 1e-12 to 9e6, got 1e-30`},
+		{with(`"litellm_settings": {"max_end_user_budget": "1e-13"}`), `litellm_settings.max_end_user_budget: want an amount in US dollars, 0 or 1e-12 to 9e6, got "1e-13"`},
 		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of auto, documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},

@@ -39,6 +39,25 @@ func (r *fieldReader) misspelt(path string, object int) {
 	}
 }
 
+// hidden refuses a member of metadata that limits something, or whose name is nearly
+// that of an amount.
+func (r *fieldReader) hidden(name, at string, metadata int) {
+	n := r.limits(metadata, name)
+	switch {
+	case n == 0:
+	case listed(inMetadata, name):
+		want := notEnforced
+		if r.s.Kind.field(name) != noField {
+			want = "nothing here: it belongs beside metadata, not into it"
+		}
+		r.wrong(at, want, n)
+	case !listed(nearNames, name):
+		if meant := nearest(amounts, name); meant != "" {
+			r.wrong(at, "nothing here: if "+meant+" is meant, it belongs beside metadata", n)
+		}
+	}
+}
+
 // nearest is the name in a list that another one nearly is, the nearest of several; ""
 // if there is none.
 func nearest(names, name string) string {

@@ -97,6 +97,8 @@ type Policy struct {
 	// PassThroughPaths are paths let through unlimited although they are neither
 	// LLM nor management routes; see PassesThrough.
 	PassThroughPaths []string
+	// CORSOrigins are the origins whose pages may ask and read answers, "*" for all.
+	CORSOrigins []string
 	// ForwardHeaders are headers that go upstream beside those that always do, in lower
 	// case; an entry that ends in "*" is a begin of names. See Forwards.
 	ForwardHeaders []string

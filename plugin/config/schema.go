@@ -107,6 +107,7 @@ var Fields = []Field{
 	{"fairshare_settings.max_body_memory", "whole number", "268435456", "How many bytes of bodies that are not complete yet a worker lets the proxy hold, 1048576 to 4294967296; a quarter of them, and at least one body, may be one key's."},
 	{"fairshare_settings.host", "auto, envoy, istio, kong or apisix", "auto", "The proxy that the plugin runs in."},
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
+	{"fairshare_settings.cors_origins", "list of origins", "`*`", "Origins, as `https://page.example`, whose pages may ask and read answers; none, `[]`, leaves that to the proxy, as a stricter policy of its own needs."},
 	{"fairshare_settings.forward_headers", "list of names", "none", "Headers of requests that go upstream besides what upstreams need; `*` at the end, as in `x-team-*`, means all that begin so. Credentials never do."},
 	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price."},
@@ -127,7 +128,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries enforce error_format forward_headers grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
+	fairshareSettings = "client_retries cors_origins enforce error_format forward_headers grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

@@ -232,6 +232,9 @@ func (x *Exchange) answer(status int, body []byte) Decision {
 // send answers with x.headers and x.body.
 func (x *Exchange) send(status int, contentType string) Decision {
 	x.state = passing
+	if x.page != "" {
+		x.shareAnswer()
+	}
 	x.headers = append(x.headers, [2]string{"content-type", contentType})
 	x.reply = Reply{Status: status, Headers: x.headers, Body: x.body}
 	return Decision{Reply: &x.reply}

@@ -33,6 +33,7 @@ type requestHead struct {
 	endUser             string // copied; empty if no header names one
 
 	agent, lang, version string // what the client says of itself, see mannersOf
+	from                 crossOrigin
 }
 
 // readRequest reads the request's headers into r. It refuses those that another
@@ -76,6 +77,13 @@ func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 			continue
 		case "user-agent":
 			r.agent = value
+		case "origin":
+			r.from.origin = value
+			x.page = x.gateway.allowOrigin(value)
+		case "access-control-request-method":
+			r.from.method = value
+		case "access-control-request-headers":
+			r.from.want = value
 		case "x-stainless-lang":
 			r.lang = value
 		case "x-stainless-package-version":

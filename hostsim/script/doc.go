@@ -28,9 +28,9 @@ package script
 //	get PATH [worker=N] [key=NAME] [header=K:V]... [show=K,...]
 //	post PATH [FILE] [worker=N] [key=NAME] [header=K:V]... [show=K,...]
 //	    send a request that the gateway answers itself.
-//	answer NAME [FILE] [status=N] [cut=N] [sse|json] [header=K:V]... [show=K,...] [more]
+//	answer NAME [FILE] [status=N] [cut=N] [sse|json|untyped] [header=K:V]... [show=K,...] [more]
 //	    gives the upstream's answer, in chunks of cut bytes, and prints what the
-//	    client got. The content type follows FILE's name. With more the answer
+//	    client got. The content type follows FILE's name; untyped is none. With more the answer
 //	    stays open for another answer.
 //	reset NAME [show=K,...]
 //	    breaks the upstream's side; prints what the client got.

@@ -98,7 +98,7 @@ func init() {
 		},
 		"answer": {
 			words: 2, least: 1, driver: true, settings: []string{"status", "cut", "header", "show"},
-			flags: []string{"sse", "json", "more"}, do: (*run).answer,
+			flags: []string{"sse", "json", "untyped", "more"}, do: (*run).answer,
 		},
 		"reset": {words: 1, least: 1, driver: true, settings: []string{"show"}, do: (*run).reset},
 		"abort": {words: 1, least: 1, driver: true, do: func(r *run, a args) error { return r.opt.Driver.Abort(a.word(0)) }},
@@ -339,7 +339,9 @@ func (r *run) answer(a args) error {
 	if slices.Contains(a.flags, "sse") || (filepath.Ext(file) == ".sse" && !slices.Contains(a.flags, "json")) {
 		kind = "text/event-stream"
 	}
-	ans.Headers = [][2]string{{"content-type", kind}}
+	if !slices.Contains(a.flags, "untyped") {
+		ans.Headers = [][2]string{{"content-type", kind}}
+	}
 	if kind == "application/json" && !ans.Unfinished {
 		ans.Headers = append(ans.Headers, [2]string{"content-length", strconv.Itoa(len(ans.Body))})
 	}

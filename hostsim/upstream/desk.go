@@ -105,6 +105,7 @@ func (v *Visit) write(part Part) bool {
 	out := http.NewResponseController(v.w)
 	if !v.started {
 		v.started = true
+		v.w.Header()["Content-Type"] = nil // what is not given is not guessed
 		for _, h := range part.Headers {
 			v.w.Header().Add(h[0], h[1])
 		}

@@ -58,6 +58,9 @@ func (j *job) deleteBudget() {
 			return j.refusal == nil
 		})
 	}
+	if b.ID == j.EndUserBudget {
+		j.bad("id", "Budget with id '"+clip(b.ID)+"' is in use, by every end user without another")
+	}
 	if j.removeAll([]*tenant.Subject{b}, "id") {
 		j.row(b)
 	}

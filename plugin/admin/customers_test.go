@@ -92,6 +92,9 @@ func TestBudgets(t *testing.T) {
 	d.get("POST /key/delete", `{"keys": ["sk-chosen-by-hand"]}`)
 	d.refuses(no{"POST /budget/delete", `{"id": "b"}`, "id", 400, invalid, "Budget with id 'b' is in use, by c among others"})
 	d.get("POST /customer/update", `{"user_id": "c", "budget_id": null}`)
+	d.EndUserBudget = "b"
+	d.refuses(no{"POST /budget/delete", `{"id": "b"}`, "id", 400, invalid, "Budget with id 'b' is in use, by every end user without another"})
+	d.EndUserBudget = ""
 	d.want("POST /budget/delete", `{"id": "b"}`, changed)
 	d.want("GET /budget/list", "", `[`+made2+`]`)
 }

@@ -22,10 +22,13 @@ import (
 
 // An Office answers management requests. It belongs to one VM.
 type Office struct {
-	Tenants  *tenant.Directory
-	Books    Books
-	Models   []Model          // one for each deployment, in the configuration's order
-	Calendar *period.Calendar // nil is UTC
+	Tenants *tenant.Directory
+	Books   Books
+	// EndUserBudget is the id of the budget of end users without another, empty if
+	// there is none.
+	EndUserBudget string
+	Models        []Model          // one for each deployment, in the configuration's order
+	Calendar      *period.Calendar // nil is UTC
 	// Proxy is the subject under which the Books keep what all callers spend
 	// together, with the proxy's own budget as its limits.
 	Proxy *tenant.Subject

@@ -256,9 +256,24 @@ func (j *job) updateMember() {
 	}
 }
 
+// deleteMember removes a member, and before it the keys that it has of the team, as
+// LiteLLM does: they are the membership's.
 func (j *job) deleteMember() {
 	m := j.theMember()
-	if m == nil || !j.removeAll([]*tenant.Subject{m}, "user_id") {
+	if m == nil {
+		return
+	}
+	var all []*tenant.Subject
+	for _, k := range j.all(tenant.Key, "t:"+m.TeamID) {
+		if k.UserID != m.UserID {
+			continue
+		}
+		if k.Declared {
+			j.bad("user_id", "the configuration declares a key of "+clip(m.UserID)+" in this team, and only the configuration can change it")
+		}
+		all = append(all, k)
+	}
+	if !j.removeAll(append(all, m), "user_id") {
 		return
 	}
 	if t := j.find(tenant.Team, m.TeamID); t != nil {

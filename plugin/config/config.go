@@ -27,6 +27,7 @@ import (
 	"strings"
 
 	"fairshare/plugin/document"
+	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 )
 
@@ -87,6 +88,9 @@ func decode(s string) (document.Tree, *document.Error) {
 	return document.ReadJSON(s)
 }
 
+// countings are the values of general_settings.token_rate_limit_type.
+var countings = []string{"total", "input", "output"}
+
 // windows are the values of fairshare_settings.window.
 var windows = []string{"fixed", "sliding"}
 
@@ -113,6 +117,7 @@ func (r *reading) policy() *Policy {
 const Unset = " is not set, or the proxy does not pass it on: Envoy's vm_config.environment_variables.host_env_keys must list it"
 
 func (r *reading) general(p *Policy, general place) {
+	p.Counts = quota.Counting(general.in("token_rate_limit_type").choice(countings))
 	const variable = "LITELLM_MASTER_KEY"
 	at := general.in("master_key")
 	key, ok := at.secret()

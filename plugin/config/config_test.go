@@ -520,6 +520,7 @@ func TestUpstreams(t *testing.T) {
 		c.want.Weight = 1
 		got := p.Models[0].Deployments[0]
 		got.Price, got.Priced = price.Price{}, false // TestPrices looks at these
+		c.want.SelfHosted = c.want.Provider == "ollama"
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.params, got, c.want)
 		}

@@ -44,7 +44,7 @@ func (r *reading) models(p *Policy, at place) {
 			groups = append(groups, nil)
 		}
 		m := &p.Models[i]
-		priceless := func(d Deployment) bool { return !d.Priced }
+		priceless := func(d Deployment) bool { return !d.Priced && !d.SelfHosted }
 		if priceless(deployment) && !slices.ContainsFunc(m.Deployments, priceless) {
 			r.unpriced = append(r.unpriced, entry.in("litellm_params").in("model").path)
 		}

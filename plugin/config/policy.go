@@ -63,6 +63,8 @@ type Policy struct {
 	// BudgetStatus is the HTTP status of a refusal by a budget, 400 to 499; 0 leaves it
 	// to ErrorFormat.
 	BudgetStatus int
+	// Counts says which tokens count for limits of tokens a minute.
+	Counts quota.Counting
 	// UserBudgetOnTeamKeys reports that a user's budget also holds for those of its
 	// keys that belong to a team.
 	UserBudgetOnTeamKeys bool
@@ -313,9 +315,11 @@ type Deployment struct {
 	// Weight is this deployment's part among its group's, 0 or more; a group has at
 	// least one above 0. Weights of different groups are in different units.
 	Weight int64
-	// Price is what its tokens cost, if Priced; otherwise Policy.Unpriced says.
-	Price  price.Price
-	Priced bool
+	// Price is what its tokens cost, if Priced; otherwise Policy.Unpriced says, which
+	// takes nothing for what is SelfHosted unless it has a price for it.
+	Price      price.Price
+	Priced     bool
+	SelfHosted bool
 }
 
 // A Priority is one member of litellm_settings.priority_reservation.

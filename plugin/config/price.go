@@ -1,11 +1,17 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"fairshare/plugin/document"
 	"fairshare/plugin/price"
 )
+
+// selfHosted are the providers whose models run on the operator's own machines, which
+// LiteLLM takes for free unless something else is said (llms/ollama, get_model_info;
+// router.py, get_model_group_info, for those that its price file does not have).
+var selfHosted = []string{"hosted_vllm", "llamafile", "lm_studio", "ollama", "ollama_chat"}
 
 // perToken is what a price must be.
 const perToken = "a price in US dollars per token, 0 to 1"
@@ -43,6 +49,7 @@ func (r *reading) price(d *Deployment, params, info place) {
 		r.warn(params.path, "has no input_cost_per_token: what the model reads is free")
 	}
 	d.Priced = d.Priced || input || output
+	d.SelfHosted = slices.Contains(selfHosted, d.Provider)
 }
 
 // ownPrice sets the prices that an object has among its members.

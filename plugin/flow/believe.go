@@ -35,7 +35,9 @@ func (x *Exchange) usage() (u llm.Usage, told bool) {
 		return llm.Usage{Prompt: input, Completion: output, Total: input.Plus(output)}, false
 	}
 	written := x.watch.OutputBytes()
-	output = unit.Tokens((written + 3) / 4)
+	if written > 0 || !x.watch.Unknown() {
+		output = unit.Tokens((written + 3) / 4)
+	}
 	if u, told = x.watch.Usage(); !told {
 		return llm.Usage{Prompt: input, Completion: output, Total: input.Plus(output)}, false
 	}

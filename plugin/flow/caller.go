@@ -61,8 +61,8 @@ func (g *Gateway) caller(now int64, key *tenant.Subject) (*caller, quota.Status)
 	return built, quota.OK
 }
 
-// attach finds what belongs to the caller's key. A user or a team that the key
-// names and nobody made limits nothing, and is counted all the same.
+// attach finds what belongs to the caller's key. A user whom the key names and nobody
+// made limits nothing, and is counted all the same; a team must be there, see authorise.
 func (g *Gateway) attach(c *caller) quota.Status {
 	k, ok := c.key, true
 	if k.UserID != "" {

@@ -103,8 +103,9 @@ func TestCallersAreUpToDate(t *testing.T) {
 		}, "user-limit-requests", "111"},
 		{"it is changed", func() tenant.Outcome { _, got := other.tenants.Change(tenant.User, "u", rpm(112)); return got }, "user-limit-requests", "112"},
 		{"for a model", func() tenant.Outcome { _, got := other.tenants.Change(tenant.User, "u", model); return got }, "model_per_user-limit-requests", "177"},
-		{"a team is made", func() tenant.Outcome {
-			return other.tenants.Add(&tenant.Subject{Kind: tenant.Team, ID: "t", Limits: tenant.Limits{RPM: limitOf(113)}})
+		{"its team gets a limit", func() tenant.Outcome {
+			_, got := other.tenants.Change(tenant.Team, "t", rpm(113))
+			return got
 		}, "team-limit-requests", "113"},
 		{"it has a limit for its members", func() tenant.Outcome {
 			_, got := other.tenants.Change(tenant.Team, "t", func(s *tenant.Subject) { s.Members.RPM = limitOf(114) })
@@ -126,9 +127,8 @@ func TestCallersAreUpToDate(t *testing.T) {
 		{"the key is changed", func() tenant.Outcome { _, got := other.tenants.Change(tenant.Key, key.ID, rpm(119)); return got }, "api_key-limit-requests", "119"},
 		{"it has its own for a model", func() tenant.Outcome { _, got := other.tenants.Change(tenant.Key, key.ID, model); return got }, "model_per_key-limit-requests", "177"},
 		{"which takes the place of the team's", func() tenant.Outcome { return tenant.Changed }, "model_per_team-limit-requests", ""},
-		{"the team is gone", func() tenant.Outcome { return other.tenants.Remove(tenant.Team, "t") }, "team-limit-requests", ""},
 		{"the user is gone", func() tenant.Outcome { return other.tenants.Remove(tenant.User, "u") }, "user-limit-requests", ""},
-		{"the member is gone", func() tenant.Outcome { return other.tenants.Remove(tenant.Member, tenant.MemberID("t", "u")) }, "team_member-limit-requests", ""},
+		{"the member is gone", func() tenant.Outcome { return other.tenants.Remove(tenant.Member, tenant.MemberID("t", "u")) }, "team_member-limit-requests", "114"},
 		{"a budget is gone", func() tenant.Outcome { return other.tenants.Remove(tenant.Budget, "b") }, "api_key-limit-requests", "119"},
 	} {
 		if got := c.change(); got != tenant.Added && got != tenant.Changed && got != tenant.Removed {
@@ -148,6 +148,12 @@ func TestCallersAreUpToDate(t *testing.T) {
 			t.Errorf("the budget is %s, want %s\n%s", got, want, text)
 		}
 		now++
+	}
+	if got := other.tenants.Remove(tenant.Team, "t"); got != tenant.Removed {
+		t.Fatal(got)
+	}
+	if status, _, text := chat(g, now, secret, mockBody); status != 401 || !strings.Contains(text, "Team doesn't exist") {
+		t.Errorf("the team is gone: %d %s", status, text)
 	}
 }
 

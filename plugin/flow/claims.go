@@ -275,6 +275,11 @@ func (x *Exchange) authorise() *Decision {
 		d := x.refuseKey("Team="+c.team.ID+" is blocked. Update via `/team/unblock` if you're an admin.", "auth_error")
 		return &d
 	}
+	if c.team == nil && c.key.TeamID != "" {
+		// A configuration that drops a team leaves its keys.
+		d := x.refuseKey("Team doesn't exist in db. Team="+clip(c.key.TeamID)+". Create team via `/team/new` call.", "auth_error")
+		return &d
+	}
 	kind, ok := c.allowed(x.group)
 	if ok {
 		return nil

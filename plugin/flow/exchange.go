@@ -267,8 +267,10 @@ func (x *Exchange) infer(now int64, body []byte) Decision {
 		MediaTokens: ask.MediaTokens,
 		MaxOutput:   times(ask.MaxOutput, ask.Choices),
 		Capped:      ask.Capped,
+		Choices:     ask.Choices,
 	}
-	claim.Meters = x.meters[:x.nmetered]
+	claim.Meters, claim.Costless = x.meters[:x.nmetered], x.group.costless
+	claim.Counts = g.policy.Counts
 	if x.chosen.price != nil {
 		claim.Price = x.chosen.price
 	}

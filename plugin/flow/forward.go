@@ -13,11 +13,17 @@ const rewriteMore = 64
 // credential, a stream's usage asked for, no compression that would hide the
 // usage, and nothing of the caller's secrets.
 func (x *Exchange) forward(body []byte) Decision {
-	usage := x.asksUsage()
+	options := llm.KeepOptions
+	switch {
+	case x.asksUsage():
+		options = llm.AskUsage
+	case x.chosen.NoStreamOptions && x.ask.HasOptions():
+		options = llm.DropOptions // the client's would be refused as well
+	}
 	d := Decision{}
-	if usage || x.ask.Untidy || x.chosen.ProviderModel != x.ask.Model {
+	if options != llm.KeepOptions || x.ask.Untidy || x.chosen.ProviderModel != x.ask.Model {
 		room := x.rewriteRoom(len(body), 6*len(x.chosen.ProviderModel)+rewriteMore)
-		d.Body, d.Replace = x.ask.Rewrite(room, body, x.chosen.ProviderModel, usage), true
+		d.Body, d.Replace = x.ask.Rewrite(room, body, x.chosen.ProviderModel, options), true
 		if len(d.Body) <= maxScratch {
 			x.body = d.Body
 		}

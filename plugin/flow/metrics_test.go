@@ -70,6 +70,12 @@ func addSubjects(t testing.TB, g *Gateway, subjects ...*tenant.Subject) {
 			t.Fatalf("adding %q: %v", s.ID, got)
 		}
 	}
+	for _, s := range subjects {
+		if s.Kind == tenant.Key && s.TeamID != "" {
+			// A team without limits, if it is not there.
+			g.tenants.Add(&tenant.Subject{Kind: tenant.Team, ID: s.TeamID})
+		}
+	}
 }
 
 // converse lets a request for a model be answered, by the upstream if there is one.

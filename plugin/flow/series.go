@@ -185,7 +185,7 @@ func (x *Exchange) record(u *llm.Usage, s *quota.Spent) {
 	d := x.gateway.worker.delta(&o)
 	amounts := [numAmounts]int64{
 		spent: int64(s.Cost), answered: 1,
-		totalTokens: int64(s.Total), inputTokens: int64(s.Prompt), outputTokens: int64(s.Completion),
+		totalTokens: int64(u.Total), inputTokens: int64(s.Prompt), outputTokens: int64(s.Completion),
 		cachedTokens: int64(u.Cached), cacheWriteTokens: int64(u.CacheWrite), reasoningTokens: int64(u.Reasoning),
 		inputAudioTokens: int64(u.PromptAudio), outputAudioTokens: int64(u.CompletionAudio),
 	}

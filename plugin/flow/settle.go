@@ -9,6 +9,12 @@ import (
 // spent is what usage that the upstream told costs.
 func (x *Exchange) spent(u *llm.Usage) quota.Spent {
 	s := quota.Spent{Prompt: u.Prompt, Completion: u.Completion, Total: u.Total}
+	switch x.gateway.policy.Counts {
+	case quota.CountInput:
+		s.Total = u.Prompt
+	case quota.CountOutput:
+		s.Total = u.Completion
+	}
 	if x.chosen.price != nil {
 		s.Cost = x.chosen.price.Cost(*u)
 	}
@@ -27,8 +33,10 @@ func (x *Exchange) settle(now int64, whole bool) {
 	}
 	u, told := x.usage()
 	s := x.spent(&u)
-	// A cut or estimated answer says nothing about whole ones.
-	s.Learn, s.Estimated = whole && told, !told
+	s.Estimated = !told
+	if told || x.watched && x.watch.OutputBytes() > 0 {
+		s.Learn, s.Part = whole, !whole
+	}
 	why := noUsage
 	if !x.watched {
 		why = unreadable
@@ -42,7 +50,7 @@ func (x *Exchange) charge(now int64, u *llm.Usage, s *quota.Spent, why failure) 
 	w := x.gateway.worker
 	if s.Estimated {
 		w.count(onFail[why].metric, 1)
-		w.count(EstimatedTokens, int64(s.Total))
+		w.count(EstimatedTokens, int64(u.Total))
 	}
 	if w.ledger.Settle(now, &x.group.terms, &x.hold, *s) != nil {
 		w.count(onFail[unsettled].metric, 1)

@@ -96,6 +96,7 @@ type group struct {
 	terms    quota.Terms
 	weights  []uint32 // of the policy's priorities, millionths
 	targets  []target // the model's deployments
+	costless bool     // whichever serves it
 	rpm      string   // the limits, as headers tell them
 	tpm      string
 }
@@ -103,18 +104,19 @@ type group struct {
 // A target is a deployment with the headers that lead to it.
 type target struct {
 	*config.Deployment
-	price  *price.Price // nil if its tokens cost nothing
+	price  *price.Price // nil if it has none, and its tokens cost nothing
 	bearer string
 	turn   int64 // of the smooth weighted round robin
 }
 
 func newTarget(p *config.Policy, d *config.Deployment) target {
 	t := target{Deployment: d, price: &d.Price}
-	if !d.Priced {
-		switch t.price = nil; p.Unpriced {
-		case config.UnpricedDefault:
-			t.price = &p.UnpricedPrice
-		}
+	switch {
+	case d.Priced:
+	case p.Unpriced == config.UnpricedDefault:
+		t.price = &p.UnpricedPrice
+	case !d.SelfHosted:
+		t.price = nil
 	}
 	if d.APIKey != "" {
 		t.bearer = "Bearer " + d.APIKey
@@ -166,6 +168,7 @@ func NewGateway(w *Worker, p *config.Policy) *Gateway {
 		for j := range m.Deployments {
 			gr.targets = append(gr.targets, newTarget(p, &m.Deployments[j]))
 		}
+		gr.costless = !slices.ContainsFunc(gr.targets, func(t target) bool { return t.price != nil && !t.price.Free() })
 		gr.terms = quota.NewTerms(m.Name, m.TPM, m.RPM, limited && m.LimitTPM, limited && m.LimitRPM)
 		gr.terms.Shadow = m.Shadow & gr.terms.Limits()
 		if p.Limiter == config.ByPriority {

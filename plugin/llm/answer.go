@@ -56,6 +56,8 @@ const (
 	choiceRole
 	indexRole
 	dataRole
+	noticeRole
+	plainMessageRole
 	messageRole
 	textRole
 	contentRole
@@ -86,7 +88,8 @@ var roles = [firstCountRole + role(counts)]struct {
 	documentRole:          {object: documentPlace},
 	choicesRole:           {array: choicesPlace},
 	choiceRole:            {object: choicePlace},
-	dataRole:              {array: dataPlace},
+	dataRole:              {object: documentPlace, array: dataPlace}, // some gateways wrap a whole answer
+	plainMessageRole:      {object: messagePlace, array: partsPlace},
 	messageRole:           {object: messagePlace, voice: byModel, array: partsPlace},
 	textRole:              {voice: byModel},
 	contentRole:           {voice: byModel, object: partPlace, array: partsPlace},
@@ -94,7 +97,7 @@ var roles = [firstCountRole + role(counts)]struct {
 	reasoningRole:         {voice: byReasoning},
 	reasoning2Role:        {voice: byReasoning2},
 	groqRole:              {object: groqPlace},
-	holderRole:            {object: holderPlace},
+	holderRole:            {object: holderPlace, voice: byModel},
 	metaRole:              {object: metaPlace},
 	usageRole:             {object: usagePlace},
 	timingsRole:           {object: usagePlace},
@@ -142,8 +145,8 @@ func (p place) role(name []byte) role {
 			return countRole(cachedCount)
 		case equal(name, "cache_write_tokens"):
 			return countRole(writeCount)
-		case equal(name, "cache_creation_tokens"):
-			return countRole(creationCount)
+		case equal(name, "cache_creation_tokens"), equal(name, "cache_creation_input_tokens"):
+			return countRole(creationCount) // LiteLLM's, DashScope's
 		case equal(name, "audio_tokens"):
 			return countRole(promptAudioCount)
 		}
@@ -219,7 +222,9 @@ func documentMember(name []byte) role {
 // their own dialects: some compatible servers mix them in.
 func otherMember(name []byte) role {
 	switch {
-	case equal(name, "message"), equal(name, "delta"):
+	case equal(name, "message"):
+		return plainMessageRole
+	case equal(name, "delta"):
 		return messageRole
 	case equal(name, "content"), equal(name, "output"):
 		return contentRole
@@ -235,12 +240,35 @@ func otherMember(name []byte) role {
 		return countRole(evaluatedCount)
 	case equal(name, "eval_count"), equal(name, "tokens_predicted"):
 		return countRole(predictedCount)
+	case notice(name):
+		return noticeRole
 	}
 	return strangeRole
 }
 
+// notices are members of what servers say in place of an answer, beside error: FastAPI's
+// and vLLM's, DashScope's, SiliconFlow's, Baidu's and MiniMax', gateways' (Kong, AWS,
+// Cloudflare), and RFC 9457's. A text under message is such a one as well. They are no
+// error by themselves, since some servers say "success" there beside an answer.
+var notices = [...]string{
+	"detail", "details", "title", "instance", "type", "param", "code", "msg", "reason", "status", "status_code", "statusCode", "success",
+	"errors", "messages", "error_code", "error_msg", "error_message", "error_type", "errorCode", "errorMessage", "base_resp",
+	"request_id", "requestId", "trace_id", "traceId", "timestamp", "path",
+}
+
+func notice(name []byte) bool {
+	for _, n := range notices {
+		if string(name) == n {
+			return true
+		}
+	}
+	return false
+}
+
 func holderMember(name []byte) role {
 	switch {
+	case equal(name, "choices"):
+		return choicesRole
 	case equal(name, "usage"):
 		return usageRole
 	case equal(name, "response"), equal(name, "output"), equal(name, "content"):
@@ -248,7 +276,7 @@ func holderMember(name []byte) role {
 	case equal(name, "error"):
 		return errorRole
 	}
-	return noRole
+	return strangeRole
 }
 
 // usageMember is the role of a member of a usage.
@@ -260,15 +288,23 @@ func usageMember(name []byte) role {
 		return countRole(completionCount)
 	case equal(name, "total_tokens"), equal(name, "totalTokenCount"):
 		return countRole(totalCount)
-	case equal(name, "prompt_tokens_details"), equal(name, "input_tokens_details"):
+	case equal(name, "billed_units"), equal(name, "tokens"):
+		return usageRole // Cohere's second API
+	case equal(name, "citation_tokens"), equal(name, "toolUsePromptTokenCount"):
+		return countRole(besideCount) // Perplexity, Google
+	case equal(name, "prompt_tokens_details"), equal(name, "input_tokens_details"), equal(name, "prompt_token_details"):
 		return promptDetailsRole
 	case equal(name, "completion_tokens_details"), equal(name, "output_tokens_details"):
 		return completionDetailsRole
-	case equal(name, "input_tokens"):
-		return countRole(inputCount)
-	case equal(name, "cache_read_input_tokens"):
+	case equal(name, "input_tokens"), equal(name, "inputTokens"):
+		return countRole(inputCount) // Bedrock's names are Anthropic's in another case
+	case equal(name, "outputTokens"):
+		return countRole(completionCount)
+	case equal(name, "totalTokens"):
+		return countRole(totalCount)
+	case equal(name, "cache_read_input_tokens"), equal(name, "cacheReadInputTokens"):
 		return countRole(readInputCount)
-	case equal(name, "cache_creation_input_tokens"):
+	case equal(name, "cache_creation_input_tokens"), equal(name, "cacheWriteInputTokens"):
 		return countRole(creationInputCount)
 	case equal(name, "prompt_cache_hit_tokens"):
 		return countRole(hitCount) // DeepSeek
@@ -624,6 +660,7 @@ func (a *answer) open(next place) {
 		if a.here == documentPlace && a.used && a.role == usageRole {
 			a.draft = usageDraft{}
 		}
+		a.draft.add(&a.object) // a usage around this one
 		a.inChoice, a.object = a.here == choicePlace, usageDraft{}
 		a.used = a.used || a.here == documentPlace && a.role == usageRole
 	case choicesPlace:

@@ -180,7 +180,7 @@ func TestSpareCommas(t *testing.T) {
 			t.Errorf("parseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
 			continue
 		}
-		if got := string(ask.Rewrite(nil, []byte(c.body), "x", true)); got != c.want {
+		if got := string(ask.Rewrite(nil, []byte(c.body), "x", AskUsage)); got != c.want {
 			t.Errorf("Rewrite(%s)\n = %s\n want %s", c.body, got, c.want)
 		}
 	}
@@ -223,17 +223,17 @@ func TestProxyMembersAreDropped(t *testing.T) {
 			t.Errorf("parseAsk(%s) = %+v, fault %+v", c.body, ask, fault)
 			continue
 		}
-		if got := string(ask.Rewrite(nil, []byte(c.body), "x", false)); got != c.want {
+		if got := string(ask.Rewrite(nil, []byte(c.body), "x", KeepOptions)); got != c.want {
 			t.Errorf("Rewrite(%s)\n = %s\n want %s", c.body, got, c.want)
 		}
 	}
 	const body = `{"model":"a","api_key":"k","messages":[]}`
 	ask, _ := parseAsk([]byte(body))
-	if got, want := string(ask.Rewrite(nil, []byte(body), "x", true)), `{"model":"x","stream_options":{"include_usage":true},"messages":[]}`; got != want {
+	if got, want := string(ask.Rewrite(nil, []byte(body), "x", AskUsage)), `{"model":"x","stream_options":{"include_usage":true},"messages":[]}`; got != want {
 		t.Errorf("Rewrite(%s)\n = %s\n want %s", body, got, want)
 	}
 	ask, fault := parseEmbeddingAsk([]byte(`{"model":"a","input":"b","litellm_trace_id":"c"}`))
-	if got, want := string(ask.Rewrite(nil, []byte(`{"model":"a","input":"b","litellm_trace_id":"c"}`), "x", true)), `{"model":"x","input":"b"}`; got != want || fault != nil {
+	if got, want := string(ask.Rewrite(nil, []byte(`{"model":"a","input":"b","litellm_trace_id":"c"}`), "x", AskUsage)), `{"model":"x","input":"b"}`; got != want || fault != nil {
 		t.Errorf("Rewrite of an embedding = %s, fault %+v, want %s", got, fault, want)
 	}
 	if ask.TextBytes != 1 {
@@ -242,7 +242,7 @@ func TestProxyMembersAreDropped(t *testing.T) {
 
 	most := `{` + strings.Repeat(`"tags":1,`, maxDropped) + `"x":[1,],"y":[1,],"z":[1,],` + m + `,}`
 	ask, fault = parseAsk([]byte(most))
-	if got := string(ask.Rewrite(nil, []byte(most), "x", false)); fault != nil || got != `{"x":[1],"y":[1],"z":[1],"messages":[],"model":"x"}` {
+	if got := string(ask.Rewrite(nil, []byte(most), "x", KeepOptions)); fault != nil || got != `{"x":[1],"y":[1],"z":[1],"messages":[],"model":"x"}` {
 		t.Errorf("%d members dropped: %s, fault %+v", maxDropped, got, fault)
 	}
 	if _, fault := parseAsk([]byte(`{` + strings.Repeat(`"tags":1,`, maxDropped+1) + m + `}`)); fault == nil {
@@ -299,29 +299,35 @@ func TestParseAskDepth(t *testing.T) {
 
 func TestRewrite(t *testing.T) {
 	for _, c := range []struct {
-		body  string
-		usage bool
-		want  string
+		body    string
+		options OptionsEdit
+		want    string
 	}{
-		{`{ "model" : "a" ,"messages":[]}`, false, `{ "model" : "x/\"y\"" ,"messages":[]}`},
-		{`{"messages":[],"model":"a"}`, true, `{"messages":[],"model":"x/\"y\"","stream_options":{"include_usage":true}}`},
-		{`{"model":"a","messages":[],"stream_options":null}`, true, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
-		{`{"stream_options": { } ,"model":"a","messages":[]}`, true, `{"stream_options": {"include_usage":true } ,"model":"x/\"y\"","messages":[]}`},
-		{`{"model":"a","messages":[],"stream_options":{ "z":1}}`, true, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true, "z":1}}`},
-		{`{"stream_options":{"z":{},"include_usage" : false},"model":"a","messages":[]}`, true, `{"stream_options":{"z":{},"include_usage" : true},"model":"x/\"y\"","messages":[]}`},
-		{`{"model":"a","messages":[],"stream_options":{"include_usage":null}}`, true, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
-		{`{"model":"a","messages":[],"stream_options":{"include_usage":true}}`, true, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
-		{`{"model":"a","messages":[],"stream_options":{"include_usage":false}}`, false, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":false}}`},
-		{`{"m\u006fdel":"a","messages":["model","\u00e9"]}`, false, `{"m\u006fdel":"x/\"y\"","messages":["model","\u00e9"]}`},
+		{`{ "model" : "a" ,"messages":[]}`, KeepOptions, `{ "model" : "x/\"y\"" ,"messages":[]}`},
+		{`{"messages":[],"model":"a"}`, AskUsage, `{"messages":[],"model":"x/\"y\"","stream_options":{"include_usage":true}}`},
+		{`{"model":"a","messages":[],"stream_options":null}`, AskUsage, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
+		{`{"stream_options": { } ,"model":"a","messages":[]}`, AskUsage, `{"stream_options": {"include_usage":true } ,"model":"x/\"y\"","messages":[]}`},
+		{`{"model":"a","messages":[],"stream_options":{ "z":1}}`, AskUsage, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true, "z":1}}`},
+		{`{"stream_options":{"z":{},"include_usage" : false},"model":"a","messages":[]}`, AskUsage, `{"stream_options":{"z":{},"include_usage" : true},"model":"x/\"y\"","messages":[]}`},
+		{`{"model":"a","messages":[],"stream_options":{"include_usage":null}}`, AskUsage, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
+		{`{"model":"a","messages":[],"stream_options":{"include_usage":true}}`, AskUsage, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":true}}`},
+		{`{"model":"a","messages":[],"stream_options":{"include_usage":false}}`, KeepOptions, `{"model":"x/\"y\"","messages":[],"stream_options":{"include_usage":false}}`},
+		{`{"model":"a","messages":[],"stream_options":{"include_usage":true}}`, DropOptions, `{"model":"x/\"y\"","messages":[]}`},
+		{`{"stream\u005foptions" : {"x":[1,],} , "model":"a","messages":[]}`, DropOptions, `{ "model":"x/\"y\"","messages":[]}`},
+		{`{"model":"a" , "stream_options":{},"messages":[]}`, DropOptions, `{"model":"x/\"y\"" , "messages":[]}`},
+		{`{"model":"a","messages":[], "stream_options":{}, "fallbacks":[],}`, DropOptions, `{"model":"x/\"y\"","messages":[]}`},
+		{`{"fallbacks":[],"stream_options":{},"tags":[],"model":"a","messages":[]}`, DropOptions, `{"model":"x/\"y\"","messages":[]}`},
+		{`{"model":"a","messages":[],"stream_options":null}`, DropOptions, `{"model":"x/\"y\"","messages":[]}`},
+		{`{"m\u006fdel":"a","messages":["model","\u00e9"]}`, KeepOptions, `{"m\u006fdel":"x/\"y\"","messages":["model","\u00e9"]}`},
 	} {
 		ask, fault := parseAsk([]byte(c.body))
 		if fault != nil {
 			t.Errorf("parseAsk(%s) = %q", c.body, fault.Message)
 			continue
 		}
-		got := string(ask.Rewrite([]byte(">"), []byte(c.body), `x/"y"`, c.usage))
+		got := string(ask.Rewrite([]byte(">"), []byte(c.body), `x/"y"`, c.options))
 		if got != ">"+c.want {
-			t.Errorf("Rewrite(%s, %v)\n = %s\n want %s", c.body, c.usage, got, ">"+c.want)
+			t.Errorf("Rewrite(%s, %v)\n = %s\n want %s", c.body, c.options, got, ">"+c.want)
 		}
 	}
 }
@@ -331,7 +337,7 @@ func TestRewrite(t *testing.T) {
 func TestRewriteOfAnotherBody(t *testing.T) {
 	ask, _ := parseAsk([]byte(`{"model":"a","messages":[]}`))
 	for _, a := range []Ask{ask, {}} {
-		if got := string(a.Rewrite(nil, []byte(`{}`), "x", true)); got != `{}` {
+		if got := string(a.Rewrite(nil, []byte(`{}`), "x", AskUsage)); got != `{}` {
 			t.Errorf("Rewrite({}) = %s", got)
 		}
 	}

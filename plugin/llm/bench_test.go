@@ -29,7 +29,7 @@ func BenchmarkRewrite(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		out = ask.Rewrite(out[:0], body, "gpt-4o-mini", true)
+		out = ask.Rewrite(out[:0], body, "gpt-4o-mini", AskUsage)
 	}
 }
 

@@ -103,7 +103,7 @@ func TestRewriteEmbedding(t *testing.T) {
 	const body = `{"input":["a", "b",], "model":"a","encoding_format":"base64"}`
 	ask, _ := parseEmbeddingAsk([]byte(body))
 	const want = `{"input":["a", "b"], "model":"x","encoding_format":"base64"}`
-	if got := string(ask.Rewrite(nil, []byte(body), "x", true)); got != want {
+	if got := string(ask.Rewrite(nil, []byte(body), "x", AskUsage)); got != want {
 		t.Errorf("Rewrite = %s, want %s", got, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,19 +39,21 @@ func FuzzAsk(f *testing.F) {
 		`{"model":"a","messages":[],"max_tokens":9,"reasoning":{"max_tokens":100},"options":{"num_predict":50},"enable_thinking":true,"x":"y"}`,
 		`{"model":"a","messages":[],"tools":[ {"a": [1, "b" , null] , "c":{} , } ],"response_format":{"type":"json_schema","x":-1.5e3}}`,
 	} {
-		f.Add([]byte(s), "gpt-4o", true)
+		f.Add([]byte(s), "gpt-4o", byte(AskUsage))
+		f.Add([]byte(s), "gpt-4o", byte(DropOptions))
 	}
 	f.Fuzz(checkAsk)
 }
 
-func checkAsk(t *testing.T, body []byte, name string, usage bool) {
+func checkAsk(t *testing.T, body []byte, name string, edit byte) {
+	options := OptionsEdit(edit % 3)
 	ask, fault := parseAsk(body)
-	ask.Rewrite(nil, body[:len(body)/2], name, usage)
+	ask.Rewrite(nil, body[:len(body)/2], name, options)
 	if fault != nil {
 		return
 	}
 	sameAsOracle(t, body, ask)
-	out := ask.Rewrite(nil, body, name, usage)
+	out := ask.Rewrite(nil, body, name, options)
 	again, fault := parseAsk(out)
 	if fault != nil {
 		if name == "" && fault.Param == "model" {
@@ -66,7 +69,15 @@ func checkAsk(t *testing.T, body []byte, name string, usage bool) {
 		// ToValidUTF8 gives one mark for a run of wrong bytes.
 		want.Model = again.Model
 	}
-	want.UsageWanted = want.UsageWanted || usage
+	switch options {
+	case AskUsage:
+		want.UsageWanted = true
+	case DropOptions:
+		if ask.HasOptions() && again.HasOptions() {
+			t.Fatalf("rewrite of %s to %s", body, out)
+		}
+		want.UsageWanted, want.TextBytes = false, again.TextBytes
+	}
 	if got := plain(again); got != want {
 		t.Fatalf("rewrite of %s to %s:\n %+v\n want %+v", body, out, got, want)
 	}
@@ -122,7 +133,7 @@ func TestRandomAsks(t *testing.T) {
 		if _, fault := parseAsk(body); fault == nil {
 			taken++
 		}
-		checkAsk(t, body, "gpt-4o", rng.IntN(2) == 0)
+		checkAsk(t, body, "gpt-4o", byte(rng.IntN(3)))
 	}
 	if taken < 2_000 {
 		t.Errorf("%d of 10000 bodies were taken", taken)
@@ -243,7 +254,8 @@ func (o *askOracle) value(d *json.Decoder, path []string, in region, extra int) 
 				folded := strings.ToLower(element)
 				switch {
 				case in == schemaRegion || in == silentRegion:
-				case root && element != folded && (oracleStrict.MatchString(folded) || oracleLimits.MatchString(folded) || oracleBudgets.MatchString(folded)):
+				case root && element != folded && (oracleStrict.MatchString(folded) || oracleLimits.MatchString(folded) || oracleBudgets.MatchString(folded) ||
+					oracleThinks.MatchString(folded) || oracleSchema.MatchString(folded) || oracleChoices.MatchString(folded) || folded == "enable_thinking"):
 					element = folded
 				}
 				switch {
@@ -254,7 +266,7 @@ func (o *askOracle) value(d *json.Decoder, path []string, in region, extra int) 
 					next = schemaRegion
 				case root && element == "extra_body":
 					deeper++
-				case root && (element == "stream_options" || oracleSilent.MatchString(element) || proxyMember([]byte(element))):
+				case root && (element == "stream_options" || oracleSilent.MatchString(element) || proxyMember([]byte(element)) || proxyMember([]byte(folded))):
 					next = silentRegion
 				case in != messagesRegion && oracleThinks.MatchString(element):
 					next = thinkRegion
@@ -365,7 +377,7 @@ func dropped(t *testing.T, body []byte) []byte {
 		if proxyMember([]byte(key.(string))) || proxyMember([]byte(strings.ToLower(key.(string)))) {
 			continue
 		}
-		if key == "extra_body" && value[0] == '{' {
+		if strings.EqualFold(key.(string), "extra_body") && value[0] == '{' {
 			value = dropped(t, value)
 		}
 		if len(out) > 1 {
@@ -408,7 +420,7 @@ func sameElse(t *testing.T, body, out []byte) {
 		t.Fatalf("%s became %s", body, out)
 	}
 	for name := range before {
-		if !bytes.Equal(before[name], after[name]) && (name != "extra_body" || !sameJSON(before[name], after[name])) {
+		if !bytes.Equal(before[name], after[name]) && (!strings.EqualFold(name, "extra_body") || !sameJSON(before[name], after[name])) {
 			t.Fatalf("%s became %s: %q differs", body, out, name)
 		}
 	}
@@ -466,12 +478,12 @@ func FuzzEmbeddingAsk(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
 		ask, fault := parseEmbeddingAsk(body)
-		ask.Rewrite(nil, body[:len(body)/2], name, true)
+		ask.Rewrite(nil, body[:len(body)/2], name, AskUsage)
 		if fault != nil {
 			return
 		}
 		sameEmbeddingAsOracle(t, body, ask)
-		out := ask.Rewrite(nil, body, name, true)
+		out := ask.Rewrite(nil, body, name, AskUsage)
 		again, fault := parseEmbeddingAsk(out)
 		if fault != nil {
 			if name == "" && fault.Param == "model" {
@@ -561,6 +573,7 @@ func FuzzObserveCuts(f *testing.F) {
 		f.Add(string(body), strings.HasSuffix(file, ".sse"), i%2 == 0, []byte{1, 2, 3, 50, 7})
 	}
 	f.Add("\xef\xbb\xbfdata:{\"choices\":[],\r\ndata: \"usage\":{\"total_tokens\":1}}\r\n\r\n:\r\rdata", true, true, []byte{1})
+	f.Add(": a\r\nid: 7\r\ndata: {\"choices\":[],\"usage\":{}}\r\nevent: b\r\n\r\ndata: [DONE]\r\n\r\n", true, true, []byte{4})
 	for _, beside := range []string{``, `,"id":"a"`, `,"x":1`, `,"x":null`, `,"x":""`, `,"error":{}`, `,"error":""`, `,"x_groq":{"error":"e"}`, `,"x_groq":{"id":"a"}`, `,"message":"m"`, `,"choices":[{}]`, `,"eval_count":3`} {
 		f.Add(`data: {"usage":{"total_tokens":1},"choices":[]`+beside+"}\n\ndata: [DONE]\n\n", true, true, []byte{9})
 	}
@@ -586,14 +599,15 @@ func FuzzObserveCuts(f *testing.F) {
 			t.Fatalf("%q was passed on as %q", body, whole.passed)
 		}
 		if kind == SSE {
-			want, ok := oracleStream(body, strip)
+			want, alien, ok := oracleStream(body, strip)
 			// Dialects that the oracle does not read may tell more.
 			if ok && strip && whole.passed != want.passed {
 				t.Fatalf("%q passed on as\n %q\noracle:\n %q", body, whole.passed, want.passed)
 			}
 			if ok && (whole.usage.Prompt < want.usage.Prompt || whole.usage.Completion < want.usage.Completion ||
 				whole.usage.Total < want.usage.Total || want.found && !whole.found || whole.output < want.output ||
-				whole.events != want.events || whole.complete != want.complete) {
+				whole.events != want.events || whole.complete != want.complete ||
+				!alien && (whole.usage != want.usage || whole.found != want.found || whole.output != want.output)) {
 				t.Fatalf("%q, strip %v:\n %+v\noracle:\n %+v", body, strip, whole, want)
 			}
 		}
@@ -624,7 +638,8 @@ func FuzzObserveJSON(f *testing.F) {
 		first := strings.TrimLeft(body, " \t\r\n")
 		usage, found := want.usage()
 		if got.usage.Prompt < usage.Prompt || got.usage.Completion < usage.Completion || got.usage.Total < usage.Total ||
-			found && !got.found || got.output < want.output || got.complete != (first[0] == '{' || first[0] == '[') {
+			found && !got.found || got.output < want.output || got.complete != (first[0] == '{' || first[0] == '[') ||
+			!want.alien && (got.usage != usage || got.found != found || got.output != want.output) {
 			t.Fatalf("%s\n %+v\noracle:\n %+v %v %+v", body, got, usage, found, want)
 		}
 	})
@@ -632,21 +647,47 @@ func FuzzObserveJSON(f *testing.F) {
 
 // An oracle is what encoding/json finds in the documents of an answer.
 type oracle struct {
-	top, side *Usage
-	output    int64
+	told   map[string]unit.Tokens // by path in usage
+	output int64
 
 	// of the last document
 	object, listed, some bool
+
+	// alien tells of a member that may say something in another dialect than OpenAI's,
+	// which the oracle does not read.
+	alien bool
 }
 
-func (o *oracle) usage() (Usage, bool) {
-	switch {
-	case o.top != nil:
-		return *o.top, true
-	case o.side != nil:
-		return *o.side, true
+// foreign are such members: of the answer, of its usage, of a message.
+var foreign = [...][]string{
+	1: {
+		"message", "delta", "content", "output", "response", "result", "data", "meta", "usageMetadata", "timings", "x_groq",
+		"prompt_eval_count", "tokens_evaluated", "eval_count", "tokens_predicted",
+	},
+	2: {
+		"promptTokenCount", "output_tokens", "totalTokenCount", "input_tokens_details", "prompt_token_details", "output_tokens_details", "input_tokens", "prompt_cache_hit_tokens",
+		"prompt_cache_miss_tokens", "cached_tokens", "cachedContentTokenCount", "num_cached_tokens", "reasoning_tokens", "thoughtsTokenCount", "candidatesTokenCount",
+		"prompt_n", "cache_n", "predicted_n", "billed_units", "tokens", "citation_tokens", "toolUsePromptTokenCount", "inputTokens", "outputTokens", "totalTokens",
+		"cache_read_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens",
+	},
+	3: {"usage"},
+	4: {"usage", "text", "partial_json", "thinking"},
+}
+
+// isForeign reports whether the member at path is one.
+func isForeign(path []string) bool {
+	n := len(path)
+	if n == 0 {
+		return false
 	}
-	return Usage{}, false
+	name := path[n-1]
+	switch {
+	case n < len(foreign) && slices.Contains(foreign[n], name):
+		return true
+	case n == 3 && path[0] == "usage":
+		return name == "cache_creation_input_tokens"
+	}
+	return false
 }
 
 // oracleDocument reads one document; false if it is none, or one whose text
@@ -670,6 +711,7 @@ func (o *oracle) value(d *json.Decoder, path []string, heard *[2]int64, numbers 
 		return
 	}
 	at := strings.Join(path, "/")
+	o.alien = o.alien || isForeign(path)
 	if numbers != nil {
 		delete(numbers, at)
 		for name := range numbers {
@@ -684,7 +726,7 @@ func (o *oracle) value(d *json.Decoder, path []string, heard *[2]int64, numbers 
 	}
 	switch v := token.(type) {
 	case json.Delim:
-		isUsage := v == '{' && (at == "usage" || at == "x_groq/usage")
+		isUsage := v == '{' && at == "usage"
 		if isUsage {
 			numbers = map[string]json.Number{}
 		}
@@ -714,56 +756,69 @@ func (o *oracle) value(d *json.Decoder, path []string, heard *[2]int64, numbers 
 			numbers[at] = v
 		}
 	case string:
+		o.alien = o.alien || numbers != nil // perhaps a count
 		o.text(path, int64(len(v)), heard)
 	}
 }
 
+// settle keeps the counts of a usage object, whose members a later one of the same
+// document replaces.
 func (o *oracle) settle(at string, numbers map[string]json.Number) {
-	number := func(name string) (unit.Tokens, bool) {
-		n, ok := numbers[at+"/"+name]
-		return oracleTokens(string(n)), ok
+	o.told = map[string]unit.Tokens{}
+	for name, n := range numbers {
+		if !strings.HasPrefix(string(n), "-") {
+			o.told[strings.TrimPrefix(name, at+"/")] = oracleTokens(string(n))
+		}
 	}
-	var u Usage
-	var p, c, total, cached bool
-	told := func(name string) (unit.Tokens, bool) {
-		n, ok := number(name)
-		return n, ok && !strings.HasPrefix(string(numbers[at+"/"+name]), "-")
+}
+
+// merge takes another document's counts: of each the larger, of those that are cheaper the
+// later.
+func (o *oracle) merge(told map[string]unit.Tokens) {
+	if o.told == nil {
+		o.told = map[string]unit.Tokens{}
 	}
-	u.Prompt, p = told("prompt_tokens")
-	u.Completion, c = told("completion_tokens")
-	u.Total, total = told("total_tokens")
+	for name, n := range told {
+		if name != "prompt_tokens_details/cached_tokens" {
+			n = max(n, o.told[name])
+		}
+		o.told[name] = n
+	}
+}
+
+func (o *oracle) usage() (u Usage, found bool) {
+	var p, c, total bool
+	u.Prompt, p = o.told["prompt_tokens"]
+	u.Completion, c = o.told["completion_tokens"]
+	u.Total, total = o.told["total_tokens"]
 	if !p && !c && !total {
-		return
+		return Usage{}, false
 	}
-	u.Cached, cached = number("prompt_tokens_details/cached_tokens")
-	if !cached {
-		u.Cached, _ = number("cache_read_input_tokens")
+	u.Cached = o.told["prompt_tokens_details/cached_tokens"]
+	for _, name := range []string{"cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"} {
+		u.CacheWrite = max(u.CacheWrite, o.told["prompt_tokens_details/"+name])
 	}
-	for _, name := range []string{"prompt_tokens_details/cache_write_tokens", "prompt_tokens_details/cache_creation_tokens", "cache_creation_input_tokens"} {
-		n, _ := number(name)
-		u.CacheWrite = max(u.CacheWrite, n)
+	u.CacheWrite = max(u.CacheWrite, o.told["cache_creation_input_tokens"])
+	u.PromptAudio = o.told["prompt_tokens_details/audio_tokens"]
+	u.Reasoning = o.told["completion_tokens_details/reasoning_tokens"]
+	u.CompletionAudio = o.told["completion_tokens_details/audio_tokens"]
+	if u.Reasoning > u.Completion && (p || c) {
+		u.Completion, c = u.Completion.Plus(u.Reasoning), true
 	}
-	u.PromptAudio, _ = number("prompt_tokens_details/audio_tokens")
-	u.Reasoning, _ = number("completion_tokens_details/reasoning_tokens")
-	u.CompletionAudio, _ = number("completion_tokens_details/audio_tokens")
-	if !total {
-		u.Total = u.Prompt.Plus(u.Completion)
-	} else if u.Prompt.Plus(u.Completion.Plus(u.Reasoning)) == u.Total {
-		u.Completion = u.Completion.Plus(u.Reasoning)
+	if sum := u.Prompt.Plus(u.Completion); u.Total <= sum {
+		u.Total = sum
+	} else if c && !p && u.Prompt == 0 {
+		u.Prompt = u.Total - u.Completion
+	} else if p {
+		u.Completion = u.Total - u.Prompt
 	}
 	take := func(part *unit.Tokens, room unit.Tokens) unit.Tokens {
-		if *part > room {
-			*part = room
-		}
+		*part = min(*part, room)
 		return room - *part
 	}
 	take(&u.PromptAudio, take(&u.CacheWrite, take(&u.Cached, u.Prompt)))
 	take(&u.CompletionAudio, take(&u.Reasoning, u.Completion))
-	if at == "usage" {
-		o.top = &u
-	} else {
-		o.side = &u
-	}
+	return u, true
 }
 
 func (o *oracle) text(path []string, size int64, heard *[2]int64) {
@@ -850,11 +905,11 @@ func pureUsage(text string) bool {
 
 // oracleStream reads a stream whole, line by line; false if an event's data
 // is neither a document for encoding/json nor [DONE].
-func oracleStream(body string, strip bool) (seen, bool) {
+func oracleStream(body string, strip bool) (want seen, alien, ok bool) {
 	rest := strings.TrimPrefix(body, "\uFEFF")
-	want := seen{passed: body[:len(body)-len(rest)]}
+	want.passed = body[:len(body)-len(rest)]
 	if want.passed != "" && strings.HasPrefix(rest, "\uFEFF") {
-		return seen{}, false
+		return seen{}, false, false
 	}
 	var all oracle
 	var raw strings.Builder
@@ -885,17 +940,12 @@ func oracleStream(body string, strip bool) (seen, bool) {
 		if data != nil && text == "[DONE]" {
 			want.complete = true
 		} else if data != nil {
-			var ok bool
 			if event, ok = oracleDocument(text); !ok {
-				return seen{}, false
+				return seen{}, false, false
 			}
-			if event.top != nil {
-				all.top = event.top
-			}
-			if event.side != nil {
-				all.side = event.side
-			}
+			all.merge(event.told)
 			all.output += event.output
+			all.alien = all.alien || event.alien
 			if event.some {
 				want.events++
 			}
@@ -906,13 +956,25 @@ func oracleStream(body string, strip bool) (seen, bool) {
 		}
 		if !strip || data == nil || !pureUsage(text) || size > maxHeld {
 			want.passed += raw.String()
+		} else {
+			want.passed += comments(raw.String())
 		}
 		raw.Reset()
 		data = nil
 	}
 	want.usage, want.found = all.usage()
 	want.output = all.output
-	return want, true
+	return want, all.alien, true
+}
+
+// comments are those of an event.
+func comments(event string) (kept string) {
+	for _, line := range regexp.MustCompile("[^\r\n]*(\r\n|\r|\n|$)").FindAllString(event, -1) {
+		if strings.HasPrefix(line, ":") {
+			kept += line
+		}
+	}
+	return kept
 }
 
 // FuzzQuote: any bytes become a JSON string that says the same, with U+FFFD
@@ -949,7 +1011,7 @@ func FuzzQuote(f *testing.F) {
 			t.Fatalf("mock embedding of %q = %s", s, mock)
 		}
 		stream := string(AppendMockStream(nil, s, 1, s, s, MockUsage, true))
-		got2, ok := oracleStream(stream, false)
+		got2, _, ok := oracleStream(stream, false)
 		if !ok || got2.usage != MockUsage || !got2.complete || utf8.ValidString(s) && got2.output != int64(len(s)) {
 			if !strings.Contains(strings.ToLower(stream), `\ud`) {
 				t.Fatalf("mock stream of %q = %s", s, stream)

@@ -87,9 +87,9 @@ const (
 )
 
 // Reset makes o ready for an answer of this kind. With strip, which only
-// matters for SSE, the usage event is taken out of the stream, whole and with
+// matters for SSE, the usage event is taken out of the stream with
 // its blank line: the one whose choices are an empty list and whose usage is
-// an object. All other bytes pass.
+// an object. All other bytes pass, its comments too.
 func (o *Observer) Reset(kind Kind, strip bool) {
 	held, out := o.held[:0], o.out[:0]
 	*o = Observer{}
@@ -342,9 +342,23 @@ func (o *Observer) pass(chunk []byte, to int) {
 	o.mark = to
 }
 
-// drop takes out what is held and chunk up to to.
+// drop takes out what is held and chunk up to to, but for comments, which are no part
+// of the event. Its name and id go with it: OpenAI's Python client makes an event of
+// them alone, whose data is no JSON then (openai-python, _streaming.py, SSEDecoder).
 func (o *Observer) drop(chunk []byte, to int) {
 	o.change(chunk)
+	o.held = append(o.held, chunk[o.mark:to]...)
+	for rest := o.held; len(rest) > 0; {
+		end := either(rest, 0, feeds, returns)
+		next := min(end+1, len(rest))
+		if next < len(rest) && rest[end] == '\r' && rest[next] == '\n' {
+			next++
+		}
+		if rest[0] == ':' {
+			o.out = append(o.out, rest[:next]...)
+		}
+		rest = rest[next:]
+	}
 	o.held = o.held[:0]
 	o.mark = to
 }

@@ -2,18 +2,32 @@ package llm
 
 import "strconv"
 
+// An OptionsEdit is what becomes of a request's stream_options, which embeddings do not
+// have.
+type OptionsEdit uint8
+
+const (
+	KeepOptions OptionsEdit = iota // as the client wrote them
+	AskUsage                       // include_usage is set to true
+	DropOptions                    // taken out, for upstreams that refuse them
+)
+
 // Rewrite appends to dst the body with model in place of the one asked for
-// and, if includeUsage, with stream_options.include_usage set to true, which
-// embeddings do not have. Spare commas are left out, and members that are for a
-// proxy alone. Every other byte stays as the client sent it. body must be what a was parsed from and must not share
-// memory with dst's spare room; a body of another size is appended as it is.
-func (a *Ask) Rewrite(dst, body []byte, model string, includeUsage bool) []byte {
+// and with stream_options edited. Spare commas are left out, and members that are for a
+// proxy alone. Every other byte stays as the client sent it. body must be what a was
+// parsed from and must not share memory with dst's spare room; a body of another size is
+// appended as it is.
+func (a *Ask) Rewrite(dst, body []byte, model string, options OptionsEdit) []byte {
 	if a.model.to == 0 || len(body) != a.size {
 		return append(dst, body...)
 	}
 	at, text := span{len(body), len(body)}, ""
-	if includeUsage && !a.UsageWanted && a.Inputs == 0 {
+	switch {
+	case a.Inputs > 0:
+	case options == AskUsage && !a.UsageWanted:
 		at, text = a.usageEdit(body)
+	case options == DropOptions && a.options.to > 0:
+		at = a.dropEdit(body)
 	}
 	from := 0
 	if at.from < a.model.from {
@@ -62,6 +76,47 @@ func (a *Ask) usageEdit(body []byte) (span, string) {
 		return inside, member + ","
 	}
 }
+
+// dropEdit returns the part of body that is stream_options, its name and one comma
+// beside it with it, if one stays there.
+func (a *Ask) dropEdit(body []byte) span {
+	s := a.options
+	for quotes := 0; quotes < 2 && s.from > 0; { // of the name, which has none in it
+		if s.from--; body[s.from] == '"' {
+			quotes++
+		}
+	}
+	before, behind := max(s.from-1, 0), s.to
+	for before > 0 && (isSpace(body[before]) || a.cutAt(before)) {
+		before--
+	}
+	for behind < len(body)-1 && (isSpace(body[behind]) || a.cutAt(behind)) {
+		behind++
+	}
+	switch {
+	case body[behind] == ',':
+		s.to = behind + 1
+	case body[before] == ',':
+		s.from = before
+	}
+	return s
+}
+
+// cutAt reports whether the byte at i is cut out.
+func (a *Ask) cutAt(i int) bool {
+	if a.cuts == nil {
+		return false
+	}
+	for _, cut := range a.cuts.at[:a.cuts.n] {
+		if i >= cut.from && i < cut.to {
+			return true
+		}
+	}
+	return false
+}
+
+// HasOptions reports whether the client wrote stream_options.
+func (a *Ask) HasOptions() bool { return a.options.to > 0 }
 
 // maxDropped is how many members a body may have that are for a proxy alone.
 const maxDropped = 32

@@ -46,6 +46,7 @@ const (
 	keptCount
 	evaluatedCount // the prompt and the completion beside a usage
 	predictedCount
+	besideCount // input beside the prompt: what a search or a tool gave the model to read
 
 	counts
 )
@@ -150,6 +151,7 @@ func (d *usageDraft) usage(choices *choiceCounts) (Usage, bool) {
 	if d.has(inputCount) && !d.has(promptCount) {
 		u.Prompt = max(u.Prompt, v[inputCount].Plus(v[readInputCount]).Plus(v[creationInputCount]))
 	}
+	u.Prompt = u.Prompt.Plus(v[besideCount])
 	if d.has(cachedCount) {
 		u.Cached = v[cachedCount]
 	}

@@ -51,7 +51,7 @@ func TestObserveUsageParts(t *testing.T) {
 			Usage{Prompt: 50, Completion: 9, Total: 59},
 		},
 		{
-			"names elsewhere", `"prompt_tokens":50,"cache_write_tokens":2,"audio_tokens":3,"prompt_tokens_details":{"cache_creation_input_tokens":5,"reasoning_tokens":6},"cache_creation_input_tokens2":9`,
+			"names elsewhere", `"prompt_tokens":50,"cache_write_tokens":2,"audio_tokens":3,"prompt_tokens_details":{"cache_creation_input":5,"reasoning_tokens":6},"cache_creation_input_tokens2":9`,
 			Usage{Prompt: 50, Total: 50},
 		},
 		{

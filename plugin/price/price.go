@@ -61,6 +61,16 @@ type tier struct {
 	rates [tieredFields]Rate
 }
 
+// Free reports whether nothing that is asked or answered costs anything.
+func (p *Price) Free() bool {
+	for i := range p.tiers {
+		if p.tiers[i].rates != [tieredFields]Rate{} {
+			return false
+		}
+	}
+	return p.rates == [fields]Rate{}
+}
+
 // Known reports whether Set knows a field: the prices of text in LiteLLM's
 // model_info and litellm_params,
 //

@@ -125,10 +125,7 @@ func (l *Ledger) refusal(now int64, c *Claim, h *Hold, enforced bool) refusal {
 	r := refusal{by: -1}
 	for i, m := range c.Meters {
 		a, want := &l.asked[i], int64(h.wants(m))
-		if enforced {
-			e := m.enforced()
-			m = &e
-		}
+		m = h.limits(m, enforced)
 		why := a.refuses(now, want, h.atLeast(want), m)
 		if why == Admitted {
 			continue
@@ -158,11 +155,7 @@ func (l *Ledger) takeAll(now int64, c *Claim, h *Hold) (by int, why Reason, err 
 				if err = l.account(now, m, a); err != nil {
 					break
 				}
-				limits := m
-				if h.shadow {
-					e := m.enforced()
-					limits = &e
-				}
+				limits := h.limits(m, h.shadow)
 				want := int64(h.wants(m))
 				if why = a.refuses(now, want, h.atLeast(want), limits); why != Admitted {
 					by, err = i, errRefused

@@ -82,26 +82,28 @@ type Reserved struct {
 // A Hold is an admitted claim that is not settled yet. The zero Hold is none;
 // Settle and Release consume a hold, a second call on it does nothing.
 type Hold struct {
-	open   bool
-	shadow bool // it takes nothing of limits in shadow
-	free   bool // its tokens count for no limit of the model
-	pool   uint8
-	minute int64
-	key    uint64
-	tokens unit.Tokens
-	input  unit.Tokens // the estimate's two parts
-	output unit.Tokens
-	bytes  int64       // of text asked, to learn from, and the next two
-	media  unit.Tokens // beside it
-	most   unit.Tokens // that the caller allowed, less than 0 for no cap
-	least  unit.Tokens // of the model that such a request may well come to
-	at     int64       // ms, when it was admitted
-	want   unit.Tokens
-	shade  unit.Tokens // the same for meters whose tokens are in shadow, see wants
-	cost   unit.PicoUSD
-	page   int32 // in the journal; -1 for none
-	slot   int32
-	epoch  uint32
+	open    bool
+	shadow  bool // it takes nothing of limits in shadow
+	free    bool // its tokens count for no limit of the model
+	unpaid  bool // no budget refuses it
+	pool    uint8
+	minute  int64
+	key     uint64
+	tokens  unit.Tokens
+	input   unit.Tokens // the estimate's two parts
+	output  unit.Tokens
+	bytes   int64       // of text asked, to learn from, and the next two
+	media   unit.Tokens // beside it
+	most    unit.Tokens // that the caller allowed, less than 0 for no cap
+	choices int64
+	least   unit.Tokens // of the model that such a request may well come to
+	at      int64       // ms, when it was admitted
+	want    unit.Tokens
+	shade   unit.Tokens // the same for meters whose tokens are in shadow, see wants
+	cost    unit.PicoUSD
+	page    int32 // in the journal; -1 for none
+	slot    int32
+	epoch   uint32
 
 	meters  [MaxMeters]*Meter
 	nmeters int
@@ -126,12 +128,12 @@ func (h *Hold) Age(now int64) int64 { return max(0, now-h.at) }
 type Spent struct {
 	Prompt     unit.Tokens
 	Completion unit.Tokens
-	Total      unit.Tokens
+	Total      unit.Tokens // that count for limits, see Counting
 	Cost       unit.PicoUSD
 	Estimated  bool // not told by the upstream
-	// Learn lets later estimates follow this answer. A cut or estimated
-	// answer says nothing about whole ones.
-	Learn bool
+	// Learn lets later estimates follow this answer, which is whole. One that broke
+	// off is Part: it says how long answers are at least.
+	Learn, Part bool
 }
 
 // Admit decides one claim, all or nothing: the request, its estimated tokens and
@@ -205,12 +207,12 @@ decide:
 					return err
 				}
 				if why != Admitted {
-					m, want := c.Meters[by].enforced(), int64(h.wants(c.Meters[by]))
-					if why = l.asked[by].refuses(now, want, h.atLeast(want), &m); why == Admitted {
+					m, want := h.limits(c.Meters[by], true), int64(h.wants(c.Meters[by]))
+					if why = l.asked[by].refuses(now, want, h.atLeast(want), m); why == Admitted {
 						// A limit in shadow came to refuse: then less is taken of others.
 						continue decide
 					}
-					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, h.atLeast(want), &m)}, v)
+					l.refusedBy(now, t, c, &h, &refusal{by, why, l.asked[by].wait(now, want, h.atLeast(want), m)}, v)
 					return nil
 				}
 				taken = true
@@ -282,6 +284,7 @@ func (r record) size(now int64, t *Terms, c *Claim, h *Hold) {
 	*h = Hold{}
 	h.open, h.key, h.at, h.page, h.pool = true, c.Key, now, -1, NoPool
 	h.bytes, h.media, h.most = c.Ask.TextBytes, c.Ask.MediaTokens, -1
+	h.choices, h.unpaid = c.Ask.choices(), c.Costless
 	if c.Ask.Capped {
 		h.most = c.Ask.MaxOutput
 	}
@@ -319,6 +322,7 @@ func (h *Hold) measure(t *Terms, c *Claim, key, model Learned, prompts *Prompts,
 	if c.Price != nil {
 		h.cost = c.Price.Estimate(h.input, h.output)
 	}
+	e.count(c.Counts)
 	if h.want, h.tokens, h.least = 0, 0, 0; c.Exact == 0 {
 		h.least = e.least
 	}
@@ -777,9 +781,11 @@ func (r *record) close(h *Hold, void bool, s *Spent, t *Terms) {
 		r.add(atTold, 1)
 		r.add(atErrorTokens, max(int64(h.tokens)-int64(s.Total), int64(s.Total)-int64(h.tokens)))
 	}
-	if s.Learn && h.key != noLine {
+	if (s.Learn || s.Part) && h.key != noLine {
 		r.learn(atLearned, s, h)
-		r.learnPrompt(s, h)
+		if s.Learn && !s.Estimated {
+			r.learnPrompt(s, h)
+		}
 		if me != 0 && !isCrowd(uint64(r.at(me+lineID))) {
 			r.learn(me+lineLearned, s, h)
 		}

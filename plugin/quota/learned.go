@@ -6,46 +6,56 @@ import (
 	"fairshare/plugin/unit"
 )
 
-// Learned is what past answers say about the length of the next one. Means move by an
-// eighth of the difference, so equal samples give exactly that sample.
+// Learned is what past answers say about the length of the next one, for each choice.
+// Means move by an eighth of the difference, so equal samples give exactly that sample.
 type Learned struct {
 	Samples uint32
-	Output  int32 // mean completion tokens of an answer, 1/16 tokens
+	Output  int32 // mean completion tokens of a choice, 1/16 tokens
 	Spread  int32 // mean distance from Output, 1/16 tokens
-	// Caps says whether callers' caps are kept here: from provenCaps on they are. It
-	// counts the answers that were held short by a cap, and falls far when one was
-	// longer than its cap.
-	Caps int32
+	caps
 }
 
 const (
 	learnedScale = 16
 
-	// mostSample is the longest answer that anything is learned from, the most
+	// mostSample is the longest choice that anything is learned from, the most
 	// output of any model that providers list being 128,000 tokens.
 	mostSample = 1 << 18
-
-	// provenCaps is how many answers must have kept a cap that was shorter than
-	// usual before such caps are believed, and brokenCaps where one that did not
-	// sets the count to: after that it takes seventy to be believed again.
-	provenCaps = 8
-	brokenCaps = -62
 )
 
-// add takes an answer of so many tokens. most is what its caller allowed, less than 0
-// for no cap.
-func (l *Learned) add(output, most unit.Tokens) {
+// An answered is what an answer says about the next ones.
+type answered struct {
+	output  unit.Tokens // of all choices
+	most    unit.Tokens // that the caller allowed, less than 0 for no cap
+	choices int64
+	part    bool // it broke off, and would have had more
+	seen    bool // nobody told it: its output is that of its text
+}
+
+// cut reports whether the cap probably ended the answer. Servers differ by a token or two
+// in what they count.
+func (a *answered) cut() bool {
+	return a.most >= 0 && a.output <= a.most && a.output >= a.most-a.most/16-2
+}
+
+// learn takes an answer.
+//
+// One that was cut by its cap, broke off or had several choices shows how much a choice
+// has at least: it never lowers what is known. Else a client could choose its caps so that
+// little is seen, and then ask for much at once. (Not every server makes several choices.)
+func (l *Learned) learn(a *answered) {
+	l.caps.learn(a, l)
+	choices := unit.Tokens(max(1, a.choices))
+	output := a.output/choices + min(1, a.output%choices)
 	out := int32(min(max(output, 0), mostSample)) * learnedScale
+	switch {
+	case l.Samples == 0 && (a.part || a.cut()):
+		return
+	case l.Samples > 0 && (a.part || choices > 1 || a.cut()) && out <= l.Output:
+		return
+	}
 	if l.Samples == 0 {
 		l.Output = out
-	}
-	if most >= 0 {
-		switch {
-		case output > most:
-			l.Caps = brokenCaps
-		case int64(most)*learnedScale < int64(l.Output) && l.Caps < provenCaps:
-			l.Caps++
-		}
 	}
 	d := out - l.Output
 	if l.Samples >= trustSamples {
@@ -60,6 +70,47 @@ func (l *Learned) add(output, most unit.Tokens) {
 	l.Spread += (d - l.Spread) / 8
 	if l.Samples < 1<<30 {
 		l.Samples++
+	}
+}
+
+// caps say whether callers' caps are kept here.
+type caps struct {
+	kept   uint16 // answers cut by caps that were shorter than usual, since one last broke its cap
+	broken uint16 // answers that were longer than their caps
+}
+
+// So many answers must have kept a cap that was shorter than usual before such caps are
+// believed. Each that does not keep its own has that evidence begin anew, and multiplies
+// by capsDoubt what it takes: with every round of belief a client may have some answers
+// for less than they are. After mostBroken of them there is none any more.
+const (
+	provenCaps = 8
+	capsDoubt  = 16
+	mostBroken = 3
+)
+
+// believed reports whether a cap that is shorter than usual can be relied on.
+func (c *caps) believed() bool {
+	need := uint16(provenCaps)
+	for range min(c.broken, mostBroken) {
+		need *= capsDoubt
+	}
+	return c.broken <= mostBroken && c.kept >= need
+}
+
+// learn takes an answer, of which l says what was to be expected.
+func (c *caps) learn(a *answered, l *Learned) {
+	most := a.most
+	if a.seen {
+		most = 2*most + 64 // how many tokens a text is is known to a factor of two
+	}
+	switch {
+	case a.most < 0:
+	case a.output > most:
+		c.kept = 0
+		c.broken = min(c.broken+1, mostBroken+1)
+	case !a.part && !a.seen && a.cut() && int64(a.most)*learnedScale < int64(l.Output)*max(1, a.choices):
+		c.kept = min(c.kept+1, 1<<15)
 	}
 }
 
@@ -99,33 +150,51 @@ type estimate struct {
 // room would come back when the minute is over and nobody can use it any more.
 func (a *Ask) estimate(key, model Learned, prompts *Prompts, limit unit.Tokens, limited bool, inFlight int64, e *estimate) {
 	e.input = prompts.tokens(a.TextBytes).Plus(a.MediaTokens)
-	l := blend(key, model)
-	e.output = l.within(4)
+	l, choices := blend(key, model), unit.Tokens(a.choices())
+	e.output = l.within(4) * choices
 	switch {
-	case a.Capped && (l.Samples == 0 || a.MaxOutput >= e.output && l.Samples < trustSamples):
+	case a.Capped && (l.Samples == 0 && (model.broken == 0 || a.MaxOutput >= unknownOutput) || l.Samples > 0 && a.MaxOutput >= e.output && l.Samples < trustSamples):
 		e.output = a.MaxOutput
-	case a.Capped:
-		if model.Caps >= provenCaps || a.MaxOutput >= l.within(0) {
+	case a.Capped && l.Samples > 0:
+		if model.believed() || a.MaxOutput >= l.within(0)*choices {
 			e.output = min(e.output, a.MaxOutput)
 		}
 	case l.Samples > 0:
 	case limited:
-		e.output = min(unknownOutput, max(1, limit/4))
+		e.output = min(unknownOutput*choices, max(1, limit/4))
 	default:
-		e.output = unknownOutput
+		e.output = unknownOutput * choices
 	}
 	if l.Samples == 0 {
 		e.output = max(e.output, a.MaxOutput)
 	}
 	e.beside = e.output
 	if n := float64(inFlight); n > 0 && l.Samples >= trustSamples && l.Spread > 0 {
-		e.beside = min(e.output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n))))
+		e.beside = min(e.output, l.within(4*(math.Sqrt(n+1)-math.Sqrt(n)))*choices)
 	}
 	e.least = 1
 	if key.Samples >= trustSamples {
 		e.least = max(1, e.input.Plus(max(0, min(e.output, l.within(-4)))))
 	}
 }
+
+// count leaves of an estimate what counts for limits.
+func (e *estimate) count(counts Counting) {
+	switch counts {
+	case CountInput:
+		e.least = max(1, min(e.least, e.input))
+		e.output, e.beside = 0, 0
+	case CountOutput:
+		e.least = max(1, e.least.Minus(e.input))
+		e.input = 0
+	}
+}
+
+// mostChoices bounds what n multiplies: OpenAI takes 128.
+const mostChoices = 1 << 10
+
+// choices is how many answers are asked for at once.
+func (a *Ask) choices() int64 { return min(max(a.Choices, 1), mostChoices) }
 
 // blend is what is known of a key's next answer: what the key was answered, and as
 // long as that is little also what all are.

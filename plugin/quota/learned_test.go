@@ -32,6 +32,9 @@ func costs(prompt, completion unit.Tokens) Spent {
 	return Spent{Prompt: prompt, Completion: completion, Total: prompt.Plus(completion), Learn: true}
 }
 
+// add takes a whole answer of one choice that was told.
+func (l *Learned) add(output, most unit.Tokens) { l.learn(&answered{output: output, most: most}) }
+
 // An estimate alone shuts nobody out: not one learned from another key's answers, and
 // not one of answers that vary.
 func TestEstimatesCloseNoSmallLimit(t *testing.T) {
@@ -136,12 +139,24 @@ func TestCapsThatAreKeptAreBelieved(t *testing.T) {
 		t.Fatalf("a cap that was kept %d times holds %d", provenCaps, got)
 	}
 	l.add(11, 10)
-	for range provenCaps + 50 {
+	for range provenCaps*capsDoubt - 1 {
 		l.add(10, 10)
 	}
-	l.Output, l.Spread = 480*learnedScale, 0
-	if got := short.guess(l, l, 100_000).output; got != 480 {
+	if got := short.guess(l, l, 100_000).output; got < 400 {
 		t.Fatalf("a cap that was broken holds %d", got)
+	}
+	l.add(10, 10)
+	if got := short.guess(l, l, 100_000).output; got != 10 {
+		t.Fatalf("a cap that was kept long enough since holds %d", got)
+	}
+	for range mostBroken {
+		l.add(11, 10)
+	}
+	for range 1 << 16 {
+		l.add(10, 10)
+	}
+	if got := short.guess(l, l, 100_000).output; got < 400 {
+		t.Fatalf("a cap that was broken often holds %d", got)
 	}
 }
 

@@ -199,18 +199,18 @@ func (r *record) open(id uint64, pool uint8) int {
 func (r record) learned(off int) Learned {
 	return Learned{
 		Samples: uint32(r.at4(off)), Output: int32(r.at4(off + 4)),
-		Spread: int32(r.at4(off + 8)), Caps: int32(uint32(r.at4(off + 12))),
+		Spread: int32(r.at4(off + 8)), caps: caps{kept: uint16(r.at4(off + 12)), broken: uint16(r.at4(off+12) >> 16)},
 	}
 }
 
 // learn takes an answer to a request that was held by h.
 func (r record) learn(off int, s *Spent, h *Hold) {
 	l := r.learned(off)
-	l.add(s.Completion, h.most)
+	l.learn(&answered{output: s.Completion, most: h.most, choices: h.choices, part: s.Part, seen: s.Estimated})
 	r.set4(off, int64(l.Samples))
 	r.set4(off+4, int64(l.Output))
 	r.set4(off+8, int64(l.Spread))
-	r.set4(off+12, int64(uint32(l.Caps)))
+	r.set4(off+12, int64(l.kept)|int64(l.broken)<<16)
 }
 
 // prompts reads what was learned of prompts.

@@ -39,6 +39,20 @@ func (m *Meter) enforced() Meter {
 	return e
 }
 
+// limits is the meter with the limits alone that the hold has to fit: if enforced,
+// those that are not in shadow, and no budget if it costs nothing.
+func (h *Hold) limits(m *Meter, enforced bool) *Meter {
+	if !enforced && !h.unpaid {
+		return m
+	}
+	e := *m
+	if enforced {
+		e = m.enforced()
+	}
+	e.Budget.Limited = e.Budget.Limited && !h.unpaid
+	return &e
+}
+
 // inShadow reports whether the terms have limits and all of them are in shadow.
 func (t *Terms) inShadow() bool {
 	return (t.LimitTPM || t.LimitRPM) && (!t.LimitTPM || t.Shadow.Has(Tokens)) && (!t.LimitRPM || t.Shadow.Has(Requests))

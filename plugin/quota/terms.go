@@ -40,14 +40,28 @@ type Claim struct {
 	Hard   bool        // the weight is also the most that the pool may take; not with Terms.Pools
 	Ask    Ask         // for the estimate
 	Exact  unit.Tokens // > 0: what the answer will use is known, no estimate needed
+	Counts Counting    // of the estimate; Exact is counted already
 
 	// Meters are what the caller's subjects may use, at most MaxMeters, each
 	// once. Price says what tokens cost; nil costs nothing.
 	Meters []*Meter
 	Price  Price
+	// Costless tells that the model costs nothing, whatever is asked: no budget
+	// refuses it.
+	Costless bool
 
 	paid *Spent // the answer is known and settled with the admission
 }
+
+// Counting says which of a request's tokens count for limits.
+type Counting uint8
+
+// The countings.
+const (
+	CountTotal Counting = iota
+	CountInput
+	CountOutput
+)
 
 // A Price tells what tokens cost, for holds.
 type Price interface {
@@ -66,6 +80,7 @@ type Ask struct {
 	MediaTokens unit.Tokens // of pictures, sounds and files beside it, by their providers' rules
 	MaxOutput   unit.Tokens // most tokens that the answer may have, over all choices
 	Capped      bool        // whether MaxOutput is a cap to every server; if not it may be one to some, or 0
+	Choices     int64       // how many answers it wants at once; 0 is 1
 }
 
 // groupPrefix is ours alone: Istio gives all plugins of a proxy one namespace.

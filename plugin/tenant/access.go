@@ -50,10 +50,9 @@ func covers(grants []string, name string, groups []string, provider string) bool
 // model, or empty: a pattern covers "gpt-4o" also when it covers "openai/gpt-4o"
 // and openai serves it.
 func Allowed(key, user, team, member *Subject, name string, groups []string, provider string) (denied Kind, ok bool) {
-	if key != nil && !covers(key.Models, name, groups, provider) {
-		if !has(key.Models, allTeamModels) || team != nil && !covers(team.Models, name, groups, provider) {
-			return Key, false
-		}
+	// Where a key has its team's models, it is the team's list that denies one.
+	if key != nil && !covers(key.Models, name, groups, provider) && !has(key.Models, allTeamModels) {
+		return Key, false
 	}
 	if team != nil && !covers(team.Models, name, groups, provider) {
 		return Team, false

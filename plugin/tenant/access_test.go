@@ -100,7 +100,7 @@ func TestAllowed(t *testing.T) {
 		{"-", "n", "-", "-", "m", "", "", tenant.User},
 		// The team's list as the key's.
 		{"all-team-models", "-", "m", "-", "m", "", "", yes},
-		{"all-team-models", "-", "m", "-", "n", "", "", tenant.Key},
+		{"all-team-models", "-", "m", "-", "n", "", "", tenant.Team},
 		{"all-team-models n", "-", "m", "-", "n", "", "", tenant.Team},
 		{"all-team-models", "-", "", "-", "n", "", "", yes},
 		{"all-team-models", "-", "-", "-", "m", "", "", yes},

@@ -8,6 +8,8 @@ import (
 )
 
 // see notes that something reads a node.
+//
+//go:noinline
 func (f *form) see(n int) {
 	if n > 0 && n < len(f.seen) {
 		f.seen[n] = true
@@ -15,6 +17,8 @@ func (f *form) see(n int) {
 }
 
 // seeFields notes that the members of an object that a kind has were read.
+//
+//go:noinline
 func (j *job) seeFields(kind tenant.Kind, node int, path string) {
 	if len(j.seen) == 0 {
 		return
@@ -35,6 +39,8 @@ const (
 )
 
 // unread gives the paths of members that nothing read. null says nothing.
+//
+//go:noinline
 func (j *job) unread() (names []string) {
 	if len(j.seen) == 0 {
 		return nil

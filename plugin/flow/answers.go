@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -199,6 +200,9 @@ func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
 	case config.ByClient:
 		e.Nested = e.Nested && x.manners&onlyText == 0
 		e.CodeText = x.manners&textCode != 0
+		if status == 429 && x.manners&knowsQuota != 0 && slices.Contains(x.headers, noRetry) {
+			e.CodeWord = "insufficient_quota"
+		}
 	}
 	x.body = e.Append(x.body[:0])
 	x.recordRefusal(status, m)

@@ -215,6 +215,9 @@ func orNone(s string) string {
 	return s
 }
 
+// noRetry is what OpenAI's clients obey.
+var noRetry = [2]string{"x-should-retry", "false"}
+
 // forbidRetry keeps a client from sleeping as long as Retry-After says and trying
 // again by itself, so that its user meets a minute of silence instead of an error.
 // OpenAI's obey x-should-retry, others what clients says. It comes behind Retry-After.
@@ -222,7 +225,7 @@ func (x *Exchange) forbidRetry(status int, retryMS int64) {
 	if retryMS != quota.Never && x.gateway.policy.ClientRetries {
 		return
 	}
-	x.headers = append(x.headers, [2]string{"x-should-retry", "false"})
+	x.headers = append(x.headers, noRetry)
 	if status != 429 {
 		return // nobody asks again
 	}

@@ -10,6 +10,7 @@ const (
 	textCode                        // reads an error only if its code is text, too
 	asksAgain                       // asks again whatever x-should-retry says, when retry-after-ms says
 	waitsAsTold                     // ignores x-should-retry, and waits as long as Retry-After says
+	knowsQuota                      // asks again after any 429 but one of OpenAI's code insufficient_quota
 )
 
 // clients are the libraries that would show their user nothing of a refusal in the
@@ -34,9 +35,10 @@ var clients = [...]struct {
 	// status' name is shown (createJsonErrorResponseHandler). A 429 is asked again twice, after
 	// retry-after-ms, or after Retry-After if that is less than a minute (getRetryDelayInMs).
 	{product: " ai-sdk/", manners: onlyText | asksAgain},
-	// LangChain's JavaScript asks again up to six times, after seconds that double, unless a
-	// 429 comes without Retry-After (@langchain/core 1.4, utils/async_caller, classifyRateLimitError).
-	{product: " langchainjs-", manners: waitsAsTold},
+	// LangChain's JavaScript asks again up to six times, after seconds that double, which is a
+	// minute and more, unless a 429 has OpenAI's code for a quota or, of late, no Retry-After
+	// (@langchain/core 1.1 and 1.4, utils/async_caller, defaultFailedAttemptHandler).
+	{product: " langchainjs-", manners: waitsAsTold | knowsQuota},
 	// OpenAI's .NET client, and Azure's: message and code are read as texts, or "Service request
 	// failed" is all that is shown (OpenAIError.TryCreateFromResponse). A 429 is asked again three
 	// times, after Retry-After or else within six seconds (ClientRetryPolicy.GetNextDelay).
@@ -76,6 +78,8 @@ func mannersOf(agent, lang, version string) manners {
 }
 
 // atLeast reports whether the major version that a text begins with is at least so much.
+//
+//go:noinline
 func atLeast(version string, major int) bool {
 	n, i := 0, 0
 	for ; i < len(version) && version[i] >= '0' && version[i] <= '9' && n < 1000; i++ {

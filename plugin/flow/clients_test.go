@@ -30,7 +30,7 @@ func TestMannersOfClients(t *testing.T) {
 		{"ai-sdk/openai/2.0.131 ai-sdk/provider-utils/3.0.40 runtime/node.js/v20.20.2", "", "", onlyText | asksAgain},
 		{"mine/1.0 ai-sdk/openai-compatible/1.0.61", "", "", onlyText | asksAgain},
 		{"node", "", "", 0}, // Vercel's up to version 4, and whoever calls fetch
-		{"langchainjs-openai/1.0.0 ((node/v20.20.2; linux; x64))", "js", "6.49.0", waitsAsTold},
+		{"langchainjs-openai/1.0.0 ((node/v20.20.2; linux; x64))", "js", "6.49.0", waitsAsTold | knowsQuota},
 		{"OpenAI/2.5.0 (.NET 8.0.11; Debian GNU/Linux 12 (bookworm))", "", "", onlyText | textCode | waitsAsTold},
 		{"mine azsdk-net-AI.OpenAI/2.1.0 (.NET Framework 4.8)", "", "", onlyText | textCode | waitsAsTold},
 		{"google-genai-sdk/3.6.1 gl-python/3.11.7", "", "", 0},

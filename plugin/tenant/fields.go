@@ -204,6 +204,8 @@ func (f field) duration(s *Subject) *period.Duration {
 }
 
 // listed reports whether list, names parted by blanks, has the name.
+//
+//go:noinline
 func listed(list, name string) bool {
 	for list != "" {
 		var one string
@@ -307,6 +309,8 @@ func (r *fieldReader) wrong(path, want string, n int) {
 // refuse refuses members of an object that limit something by these names and
 // are no fields of the subject's kind. Null, false, and a text, list or object
 // that is empty limit nothing; each number does, as a budget of 0 shows.
+//
+//go:noinline
 func (r *fieldReader) refuse(names, path string, object int) {
 	for names != "" {
 		var name string
@@ -320,6 +324,8 @@ func (r *fieldReader) refuse(names, path string, object int) {
 const notEnforced = "nothing, since Fairshare does not enforce it here"
 
 // limits gives the member of an object called name if it limits something, else 0.
+//
+//go:noinline
 func (r *fieldReader) limits(object int, name string) int {
 	n := r.tree.Member(object, name)
 	if v := &r.tree[n]; v.Kind != document.Number && v.Str == "" && v.Num == 0 && v.First == 0 {
@@ -404,6 +410,8 @@ func (r *fieldReader) read(f field, path string, n int) {
 }
 
 // limitType refuses the types that tie a key's limits to what its models have left.
+//
+//go:noinline
 func (r *fieldReader) limitType(path string, n int) {
 	if t := r.name(path, n); t != "" && t != "best_effort_throughput" {
 		r.wrong(path, "best_effort_throughput, the only one that Fairshare has", n)

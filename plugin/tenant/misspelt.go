@@ -21,6 +21,8 @@ const (
 )
 
 // misspelt refuses the first member of an object whose name is nearly a limit's.
+//
+//go:noinline
 func (r *fieldReader) misspelt(path string, object int) {
 	if r.err != nil {
 		return
@@ -41,6 +43,8 @@ func (r *fieldReader) misspelt(path string, object int) {
 
 // hidden refuses a member of metadata that limits something, or whose name is nearly
 // that of an amount.
+//
+//go:noinline
 func (r *fieldReader) hidden(name, at string, metadata int) {
 	n := r.limits(metadata, name)
 	switch {

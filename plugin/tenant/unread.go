@@ -18,6 +18,8 @@ const shownAnyway = "key token token_id key_hash keys key_type new_key new_maste
 
 // Keep puts the members of the object node that nothing reads into the subject's Extra,
 // as they were written in text; null takes one away. path names the object in errors.
+//
+//go:noinline
 func Keep(s *Subject, text string, tree document.Tree, node int, path string) *document.Error {
 	first := 0
 	for i := tree[node].First; i != 0 && first == 0; i = tree[i].Next {
@@ -57,6 +59,8 @@ func Keep(s *Subject, text string, tree document.Tree, node int, path string) *d
 
 // Unread reports whether a member of this name is kept, and does nothing. A user's request
 // has the fields of the key that is made with it as well.
+//
+//go:noinline
 func Unread(k Kind, name string) bool {
 	return name != "" && k.field(name) == noField && !listed(unenforced, name) && !listed(shownAnyway, name) &&
 		(k != User || Key.field(name) == noField)
@@ -64,6 +68,8 @@ func Unread(k Kind, name string) bool {
 
 // Refuse refuses the members of an object that limit something but are read by nobody,
 // and those whose names are nearly a limit's.
+//
+//go:noinline
 func Refuse(tree document.Tree, node int, path string) *document.Error {
 	r := fieldReader{s: &Subject{Kind: NumKinds}, tree: tree}
 	r.refuse(unenforced, path, node)

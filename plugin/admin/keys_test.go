@@ -36,13 +36,13 @@ func TestGenerateKey(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
 		{``, empty},
 		{`{}`, empty},
-		{" {\"key\": null, \"key_alias\": null, \"models\": null, # none\r\n \"metadata\": null, \"duration\": null, \"max_budget\": null, \"spend\": null, \"unknown\": [1,],} ", empty},
+		{" {\"key\": null, \"key_alias\": null, \"models\": null, # none\r\n \"metadata\": null, \"duration\": null, \"max_budget\": null, \"spend\": null, \"unknown\": [1,],} ", strings.Replace(empty, `,"spend"`, `,"unknown":[1 ],"spend"`, 1)},
 		{
 			full, `{"key":"` + chosen + `","token":"` + token + `","token_id":"` + token + `","duration":"30d","key_name":"sk-...hand","key_alias":"a\"b","user_id":"é","team_id":null,` +
 				`"budget_id":null,"models":["m","openai/*"],"aliases":{"x":"m"},"max_budget":10.0,"soft_budget":1e-09,"budget_duration":"1d","max_parallel_requests":0,` +
 				`"tpm_limit":20,"rpm_limit":4,"metadata":{ "priority" : "prod", "n": [1.50, null],"model_rpm_limit":{"m":3}},` +
 				`"model_max_budget":{"m":{"budget_limit":2.0,"time_period":"1d"}},"model_rpm_limit":{"m":3},"model_tpm_limit":{},"blocked":false,"expires":"2024-03-01T12:34:56.789000Z",` + made +
-				`,"spend":0.25,"budget_reset_at":"2024-02-01T00:00:00Z","litellm_budget_table":null,"model_spend":{"m":0.0},` + byAdmin + `}`,
+				`,"send_invite_email":false,"unknown":[1],"spend":0.25,"budget_reset_at":"2024-02-01T00:00:00Z","litellm_budget_table":null,"model_spend":{"m":0.0},` + byAdmin + `}`,
 		},
 	} {
 		newDesk(t).want("POST /key/generate", c.body, c.want)
@@ -64,6 +64,7 @@ func TestGenerateKey(t *testing.T) {
 	want := &tenant.Subject{
 		Kind: tenant.Key, ID: token, Hash: hash, Line: quota.KeyID(&hash), Name: "sk-...hand", Alias: `a"b`, UserID: "é",
 		Models: []string{"m", "openai/*"}, Aliases: [][2]string{{"x", "m"}}, Metadata: `{ "priority" : "prod", "n": [1.50, null] }`, Priority: "prod",
+		Extra: `{"send_invite_email":false,"unknown":[1]}`,
 		Limits: tenant.Limits{
 			Budget: quota.Cap{Limited: true, Max: 10e12}, Soft: quota.Cap{Limited: true, Max: 1000}, Duration: day,
 			TPM: quota.Cap{Limited: true, Max: 20}, RPM: quota.Cap{Limited: true, Max: 4}, Parallel: quota.Cap{Limited: true},

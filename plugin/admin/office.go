@@ -79,6 +79,9 @@ type Request struct {
 	Body  []byte // whole; not kept
 	// Caller is the virtual key that asks, nil for the master key.
 	Caller *tenant.Subject
+
+	// Unread is set by Serve: the members of the body that did nothing, as paths, clipped.
+	Unread []string
 }
 
 // A Refusal is a request that the management API does not take. It has changed
@@ -122,6 +125,7 @@ func (o *Office) Serve(now int64, r *Request, dst []byte) ([]byte, *Refusal) {
 	if j.refusal != nil {
 		return dst, j.refusal
 	}
+	r.Unread = j.unread()
 	return j.dst, nil
 }
 
@@ -273,9 +277,14 @@ func (j *job) exists(s *tenant.Subject, param string) {
 //
 //go:noinline
 func (j *job) apply(s *tenant.Subject, node int, path string) {
-	if e := tenant.ReadText(s, j.now, j.text, j.tree, node, path); e != nil {
+	e := tenant.ReadText(s, j.now, j.text, j.tree, node, path)
+	if e == nil {
+		e = tenant.Keep(s, j.text, j.tree, node, path)
+	}
+	if e != nil {
 		j.fault(e)
 	}
+	j.seeFields(s.Kind, node, path)
 }
 
 // some is apply for the body's fields of these names alone, parted by blanks.
@@ -283,6 +292,7 @@ func (j *job) some(s *tenant.Subject, names string) {
 	for names != "" {
 		var name string
 		name, names, _ = strings.Cut(names, " ")
+		j.see(j.tree.Member(0, name))
 		if e := tenant.ReadMember(s, j.now, j.text, j.tree, 0, "", name); e != nil {
 			j.fault(e)
 		}

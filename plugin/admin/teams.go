@@ -145,6 +145,16 @@ func (j *job) members(t *tenant.Subject, name string, limits *tenant.Subject) (u
 			*m = *limits
 			m.TeamID = t.ID
 		}
+		// Their limits stand beside member, not in it.
+		e := tenant.Refuse(j.tree, i, at)
+		if e == nil {
+			e = tenant.Keep(m, j.text, j.tree, i, at)
+		}
+		if e != nil {
+			j.fault(e)
+			return nil, nil
+		}
+		j.nested = append(j.nested, place{i, at})
 		m.Role = "user"
 		if role := j.strAt(at+".role", j.in(i, "role")); role != "" {
 			m.Role = j.memberRole(role, at+".role")

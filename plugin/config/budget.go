@@ -38,8 +38,13 @@ func (r *reading) budgets(p *Policy, settings place) {
 
 // dollars reads an amount of money.
 func (p place) dollars() quota.Cap {
-	f, ok := p.number(0, mostDollars, "an amount in US dollars, 0 to 9e6")
-	return quota.Cap{Limited: ok, Max: int64(unit.Dollars(f))}
+	const want = "an amount in US dollars, 0 or 1e-12 to 9e6"
+	f, ok := p.number(0, mostDollars, want)
+	most := int64(unit.Dollars(f))
+	if most == 0 && f > 0 {
+		p.fail(want) // or a tiny budget would be one of 0
+	}
+	return quota.Cap{Limited: ok, Max: most}
 }
 
 // mostDollars bounds a budget to what fits into unit.PicoUSD.

@@ -145,6 +145,7 @@ func (r *reading) general(p *Policy, general place) {
 
 func (r *reading) fairshare(p *Policy, at place) {
 	at.only(fairshareSettings)
+	p.CORSOrigins = r.corsOrigins(at.in("cors_origins"))
 	p.ErrorFormat = ErrorFormat(at.in("error_format").choice(errorFormats))
 	p.LimitHeaders = LimitHeaders(at.in("limit_headers").choice(limitHeaders))
 	p.Host = HostKind(at.in("host").choice(hostKinds))

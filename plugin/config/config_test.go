@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,7 +175,7 @@ func TestErrors(t *testing.T) {
 		amount = `want a fraction from 0 to 1, or {type: percent, rpm or tpm, value: a number}, got `
 		path   = `want a path such as "/v1/files" or "/v1/files/*", got `
 
-		dollars      = `want an amount in US dollars, 0 to 9e6, got `
+		dollars      = `want an amount in US dollars, 0 or 1e-12 to 9e6, got `
 		duration     = `want a duration such as "30s", "24h", "7d" or "1mo", got `
 		clock        = `want a time of day in quotes, such as "08:30", got `
 		status       = `want an HTTP status from 400 to 499, got `
@@ -356,13 +357,18 @@ func TestErrors(t *testing.T) {
 		{with(`"fairshare_settings": {"unpriced_models": {"input": -1, "output": 1}}`), `fairshare_settings.unpriced_models.input: ` + perTokenWant + `-1`},
 		{with(`"fairshare_settings": {"unpriced_models": {"input": 0, "output": 0, "image": 1}}`), `fairshare_settings.unpriced_models.image: want one of input, output, got a setting that does not exist`},
 		{with(`"fairshare_settings": {"window": "rolling"}`), `fairshare_settings.window: want one of fixed, sliding, got "rolling"`},
-		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, enforce, error_format, forward_headers, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
-		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of documents, litellm, got "json"`},
+		{with(`"fairshare_settings": {"max_body_byte": 1}`), `fairshare_settings.max_body_byte: want one of client_retries, cors_origins, enforce, error_format, forward_headers, grace_seconds, host, limit_headers, max_bodies, max_bodies_per_key, max_body_bytes, max_body_memory, pass_through_paths, stream_options, unpriced_models, window, got a setting that does not exist`},
+		{with(`"litellm_settings": {"max_budget": 1e-30}`), `litellm_settings.max_budget: want an amount in US dollars, 0 or 1e-12 to 9e6, got 1e-30`},
+		{with(`"litellm_settings": {"max_end_user_budget": "1e-13"}`), `litellm_settings.max_end_user_budget: want an amount in US dollars, 0 or 1e-12 to 9e6, got "1e-13"`},
+		{with(`"fairshare_settings": {"error_format": "json"}`), `fairshare_settings.error_format: want one of auto, documents, litellm, got "json"`},
 		{with(`"fairshare_settings": {"host": "nginx"}`), `fairshare_settings.host: want one of auto, envoy, istio, kong, apisix, got "nginx"`},
 		{with(`"fairshare_settings": {"grace_seconds": 61}`), `fairshare_settings.grace_seconds: want a whole number of seconds, 0 to 60, got 61`},
 		{with(`"fairshare_settings": {"client_retries": "yes"}`), `fairshare_settings.client_retries: want true or false, got "yes"`},
 		{with(`"fairshare_settings": {"max_body_bytes": 1023}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 1023`},
 		{with(`"fairshare_settings": {"max_body_bytes": 67108865}`), `fairshare_settings.max_body_bytes: want a whole number of bytes, 1024 to 67108864, which a worker's VM can hold, got 6.7108865e+07`},
+		{with(`"fairshare_settings": {"cors_origins": ["*", "page.example"]}`), `fairshare_settings.cors_origins[1]: want an origin such as "https://page.example", in lower case, or "*", got "page.example"`},
+		{with(`"fairshare_settings": {"cors_origins": ["https://page.example/"]}`), `fairshare_settings.cors_origins[0]: want an origin such as "https://page.example", in lower case, or "*", got "https://page.example/"`},
+		{with(`"fairshare_settings": {"cors_origins": ["https://*.example"]}`), `fairshare_settings.cors_origins[0]: want an origin such as "https://page.example", in lower case, or "*", got "https://*.example"`},
 		{with(`"fairshare_settings": {"forward_headers": ["x-a", "authorization"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "authorization"`},
 		{with(`"fairshare_settings": {"forward_headers": ["x-a", "Cookie"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "cookie"`},
 		{with(`"fairshare_settings": {"forward_headers": ["x-a", "x-litellm-*"]}`), `fairshare_settings.forward_headers[1]: want a header that is no credential, changes no reading of the message and is not the gateway's own, got "x-litellm-*"`},
@@ -664,7 +670,7 @@ func TestSettings(t *testing.T) {
 	if p.DefaultPriority != 0.25 || p.SaturationThreshold != 0.5 || p.HasSaturationThreshold || p.SaturationTTL != 60 {
 		t.Errorf("priority settings unset: %+v", p)
 	}
-	if p.ErrorFormat != Documents || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries || p.GraceMS != 10_000 {
+	if p.ErrorFormat != ByClient || p.MaxBodyBytes != 8<<20 || p.Host != Auto || p.PassThroughPaths != nil || p.ClientRetries || p.GraceMS != 10_000 || !slices.Equal(p.CORSOrigins, []string{"*"}) {
 		t.Errorf("fairshare settings unset: %+v", p)
 	}
 	if p.HasMasterKey || p.DemoMasterKey {
@@ -673,12 +679,12 @@ func TestSettings(t *testing.T) {
 
 	p = mustParse(t, with(`"general_settings": {"master_key": "os.environ/MASTER"},
 		"litellm_settings": {"priority_reservation_settings": {"default_priority": 0, "saturation_threshold": 0.5, "saturation_check_cache_ttl": "5"}},
-		"fairshare_settings": {"error_format": "litellm", "max_body_bytes": "1024", "host": "apisix", "client_retries": true, "grace_seconds": 3,
+		"fairshare_settings": {"error_format": "litellm", "max_body_bytes": "1024", "host": "apisix", "client_retries": true, "grace_seconds": 3, "cors_origins": [],
 			"pass_through_paths": ["/v1/files", "/v1/batches/*"]}`))
 	if p.DefaultPriority != 0 || !p.HasDefaultPriority || p.SaturationThreshold != 0.5 || !p.HasSaturationThreshold || p.SaturationTTL != 5 {
 		t.Errorf("priority settings set: %+v", p)
 	}
-	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries || p.GraceMS != 3000 {
+	if p.ErrorFormat != LiteLLM || p.MaxBodyBytes != 1024 || p.Host != Apisix || !p.ClientRetries || p.GraceMS != 3000 || len(p.CORSOrigins) != 0 {
 		t.Errorf("fairshare settings set: %+v", p)
 	}
 	if !p.HasMasterKey || p.DemoMasterKey || p.MasterKey != tenant.Hash("sk-master") {

@@ -99,6 +99,8 @@ type Policy struct {
 	// PassThroughPaths are paths let through unlimited although they are neither
 	// LLM nor management routes; see PassesThrough.
 	PassThroughPaths []string
+	// CORSOrigins are the origins whose pages may ask and read answers, "*" for all.
+	CORSOrigins []string
 	// ForwardHeaders are headers that go upstream beside those that always do, in lower
 	// case; an entry that ends in "*" is a begin of names. See Forwards.
 	ForwardHeaders []string
@@ -208,8 +210,11 @@ func (l Limiter) String() string {
 type ErrorFormat uint8
 
 const (
+	// ByClient is Documents, but for clients that could show nothing of it: they get
+	// its words where they can.
+	ByClient ErrorFormat = iota
 	// Documents is the shape that LiteLLM's documents print: message is an object.
-	Documents ErrorFormat = iota
+	Documents
 	// LiteLLM is the flat shape of LiteLLM 1.106.
 	LiteLLM
 )
@@ -217,7 +222,7 @@ const (
 // String gives the format's name in the configuration.
 func (f ErrorFormat) String() string { return errorFormats[f] }
 
-var errorFormats = []string{"documents", "litellm"}
+var errorFormats = []string{"auto", "documents", "litellm"}
 
 // LimitHeaders are the headers by which answers tell what is left of limits.
 type LimitHeaders uint8

@@ -100,7 +100,7 @@ var Fields = []Field{
 	{"{virtual_keys,users,teams,customers}[].metadata.priority", "text", "none", "The member of `priority_reservation`."},
 	{"{virtual_keys,teams}[].tags", "list of texts", "none", "The same as `metadata.tags`."},
 	{"{virtual_keys,teams,customers}[].blocked", "true or false", "false", "Whether requests are refused."},
-	{"fairshare_settings.error_format", "documents or litellm", "documents", "The shape of errors: as LiteLLM's documents print them, or as LiteLLM 1.106 sends them."},
+	{"fairshare_settings.error_format", "auto, documents or litellm", "auto", "The shape of errors: `documents` is as LiteLLM's documents print them, `litellm` as LiteLLM 1.106 sends them, and `auto` as the documents, but with plain messages for clients that show no others."},
 	{"fairshare_settings.limit_headers", "all, openai, litellm or none", "all", "Whose headers tell what is left of limits: OpenAI's six, or those of LiteLLM's limiters and what the key spent. Each that is left out saves half a microsecond."},
 	{"fairshare_settings.max_body_bytes", "whole number", "8388608", "The largest request body accepted, 1024 to 67108864 bytes; the proxy's own buffer must hold it, and a worker's VM holds it twice."},
 	{"fairshare_settings.max_bodies", "whole number", "1024", "How many request bodies a worker waits for at a time, 1 to 65536; what comes above is refused with 503."},
@@ -108,6 +108,7 @@ var Fields = []Field{
 	{"fairshare_settings.max_body_memory", "whole number", "268435456", "How many bytes of bodies that are not complete yet a worker lets the proxy hold, 1048576 to 4294967296; a quarter of them, and at least one body, may be one key's."},
 	{"fairshare_settings.host", "auto, envoy, istio, kong or apisix", "auto", "The proxy that the plugin runs in."},
 	{"fairshare_settings.pass_through_paths", "list of paths", "none", "Paths let through without limits, besides LLM and management routes; `/*` at the end means all below."},
+	{"fairshare_settings.cors_origins", "list of origins", "`*`", "Origins, as `https://page.example`, whose pages may ask and read answers; none, `[]`, leaves that to the proxy, as a stricter policy of its own needs."},
 	{"fairshare_settings.forward_headers", "list of names", "none", "Headers of requests that go upstream besides what upstreams need; `*` at the end, as in `x-team-*`, means all that begin so. Credentials never do."},
 	{"fairshare_settings.stream_options.*", "true or false", "true, false for `mistral` and `nvidia_nim`", "Whether a provider's upstreams are asked for a stream's usage by `stream_options`; without it usage is what they tell by themselves, or an estimate, and a client's own are left out."},
 	{"fairshare_settings.unpriced_models", "refuse, zero or object", "refuse", "Requests to a model without a price: refused where a budget would have to pay, served free, or charged a price. Models of `hosted_vllm`, `llamafile`, `lm_studio` and `ollama` cost nothing, unless this is a price."},
@@ -128,7 +129,7 @@ var sectionsRead = []string{
 // fairshareSettings are the members of fairshare_settings, and unpricedMembers those of
 // its unpriced_models.
 const (
-	fairshareSettings = "client_retries enforce error_format forward_headers grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
+	fairshareSettings = "client_retries cors_origins enforce error_format forward_headers grace_seconds host limit_headers max_bodies max_bodies_per_key max_body_bytes max_body_memory pass_through_paths stream_options unpriced_models window"
 	unpricedMembers   = "input output"
 )
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -143,7 +144,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 	if v.RetryMS != quota.Never {
 		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
 	}
-	x.forbidRetry(v.RetryMS)
+	x.forbidRetry(429, v.RetryMS)
 	message := ""
 	if v.Pool != nil {
 		message = x.overPool(v, room)
@@ -193,7 +194,16 @@ func configured(limited bool, limit string) string {
 // refuse answers with an error and counts it.
 func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
 	x.gateway.worker.count(m, 1)
-	e.CodeText = x.gateway.policy.ErrorFormat == config.LiteLLM
+	switch x.gateway.policy.ErrorFormat {
+	case config.LiteLLM:
+		e.CodeText = true
+	case config.ByClient:
+		e.Nested = e.Nested && x.manners&onlyText == 0
+		e.CodeText = x.manners&textCode != 0
+		if status == 429 && x.manners&knowsQuota != 0 && slices.Contains(x.headers, noRetry) {
+			e.CodeWord = "insufficient_quota"
+		}
+	}
 	x.body = e.Append(x.body[:0])
 	x.recordRefusal(status, m)
 	return x.send(status, "application/json")
@@ -226,6 +236,9 @@ func (x *Exchange) answer(status int, body []byte) Decision {
 // send answers with x.headers and x.body.
 func (x *Exchange) send(status int, contentType string) Decision {
 	x.state = passing
+	if x.page != "" {
+		x.shareAnswer()
+	}
 	x.headers = append(x.headers, [2]string{"content-type", contentType})
 	x.reply = Reply{Status: status, Headers: x.headers, Body: x.body}
 	return Decision{Reply: &x.reply}

@@ -116,7 +116,7 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)}, [2]string{"reset_at", resets})
 	}
 	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
-	x.forbidRetry(v.RetryMS)
+	x.forbidRetry(429, v.RetryMS)
 	x.tellRefusedBy(now, v)
 	x.tellMeterLimit(v, limit, left)
 	message := "Rate limit exceeded for " + name + ": " + value + ". Limit type: " + kind + ". Current limit: " + strconv.FormatInt(limit, 10) +
@@ -140,7 +140,8 @@ func (x *Exchange) overBudget(now int64, m *metered, s *quota.Standing, v *quota
 	if x.gateway.policy.BudgetStatus != 0 {
 		e.Code = x.gateway.policy.BudgetStatus
 	}
-	x.headers = append(x.headers[:0], [2]string{"x-should-retry", "false"})
+	x.headers = x.headers[:0]
+	x.forbidRetry(e.Code, quota.Never)
 	x.tellRefusedBy(now, v)
 	x.headers = append(x.headers, x.told.headers...)
 	return x.refuse(e.Code, e, RefusedBudget)
@@ -214,12 +215,25 @@ func orNone(s string) string {
 	return s
 }
 
-// forbidRetry keeps an OpenAI client from sleeping as long as Retry-After says
-// and trying again by itself, so that its user meets a minute of silence
-// instead of an error.
-func (x *Exchange) forbidRetry(retryMS int64) {
-	if retryMS == quota.Never || !x.gateway.policy.ClientRetries {
-		x.headers = append(x.headers, [2]string{"x-should-retry", "false"})
+// noRetry is what OpenAI's clients obey.
+var noRetry = [2]string{"x-should-retry", "false"}
+
+// forbidRetry keeps a client from sleeping as long as Retry-After says and trying
+// again by itself, so that its user meets a minute of silence instead of an error.
+// OpenAI's obey x-should-retry, others what clients says. It comes behind Retry-After.
+func (x *Exchange) forbidRetry(status int, retryMS int64) {
+	if retryMS != quota.Never && x.gateway.policy.ClientRetries {
+		return
+	}
+	x.headers = append(x.headers, noRetry)
+	if status != 429 {
+		return // nobody asks again
+	}
+	switch {
+	case x.manners&asksAgain != 0:
+		x.headers = append(x.headers, [2]string{"retry-after-ms", "0"})
+	case x.manners&waitsAsTold != 0:
+		x.headers = slices.DeleteFunc(x.headers, func(h [2]string) bool { return h[0] == "retry-after" })
 	}
 }
 

@@ -69,6 +69,8 @@ type life struct {
 	encoding bool                 // the client sent accept-encoding
 	json     bool                 // its content-type is the one that goes upstream
 	sized    bool                 // there is one content-length at most, a plain number
+	manners  manners              // of the client that sent it
+	page     string               // access-control-allow-origin for the page that asks; empty for none
 
 	reply Reply
 }
@@ -114,6 +116,9 @@ func (x *Exchange) RequestHeaders(now int64, pairs [][2]string, end bool) Decisi
 			return x.through(now, &r)
 		}
 		return x.refuse(404, llm.ErrorBody{Message: "Not Found: " + r.method + " " + clip(r.path) + ". " + served(), Type: "invalid_request_error", Code: 404}, BadRequests)
+	}
+	if r.method == "OPTIONS" && r.from.method != "" && x.page != "" {
+		return x.preflight(&r.from)
 	}
 	x.route = e.route
 	if r.path == e.path && r.target == len(r.path) {
@@ -393,6 +398,9 @@ func (x *Exchange) ResponseHeaders(now int64, pairs [][2]string, end bool) Decis
 	}
 	for _, l := range x.told.headers {
 		x.edits = push(x.edits, Edit{Op: Add, Name: l[0], Value: l[1]})
+	}
+	if x.page != "" {
+		x.shareForwarded()
 	}
 	if a.status < 200 || a.status > 299 || end {
 		// An error used no tokens, and neither did an answer without a body.

@@ -31,6 +31,9 @@ type requestHead struct {
 	target              int    // the length of path and query as they were written
 	coding              string // of the body, if it is one that can't be judged
 	endUser             string // copied; empty if no header names one
+
+	agent, lang, version string // what the client says of itself, see mannersOf
+	from                 crossOrigin
 }
 
 // readRequest reads the request's headers into r. It refuses those that another
@@ -72,6 +75,19 @@ func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 		case "accept-encoding":
 			x.encoding = true
 			continue
+		case "user-agent":
+			r.agent = value
+		case "origin":
+			r.from.origin = value
+			x.page = x.gateway.allowOrigin(value)
+		case "access-control-request-method":
+			r.from.method = value
+		case "access-control-request-headers":
+			r.from.want = value
+		case "x-stainless-lang":
+			r.lang = value
+		case "x-stainless-package-version":
+			r.version = value
 		}
 		if len(name) > 0 && name[0] == ':' {
 			continue
@@ -95,6 +111,9 @@ func (x *Exchange) readRequest(pairs [][2]string, r *requestHead) *Decision {
 		}
 	}
 	x.json, x.sized = types == 1, lengths <= 1
+	if r.agent != "" || r.lang != "" {
+		x.manners = mannersOf(r.agent, r.lang, r.version)
+	}
 	return nil
 }
 

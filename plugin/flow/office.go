@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"strings"
 
 	"fairshare/plugin/admin"
 	"fairshare/plugin/llm"
@@ -43,7 +44,12 @@ func (x *Exchange) manage(now int64, body []byte) Decision {
 	}
 	out, refusal := x.gateway.office.Serve(now, &r, x.body[:0])
 	if refusal == nil {
-		return x.answer(200, out)
+		d := x.answer(200, out)
+		if len(r.Unread) > 0 {
+			x.headers = append(x.headers, [2]string{"x-fairshare-warning", "these fields do nothing: " + strings.Join(r.Unread, ", ")})
+			x.reply.Headers = x.headers
+		}
+		return d
 	}
 	x.headers = x.headers[:0]
 	switch {

@@ -25,6 +25,8 @@ type ErrorBody struct {
 	Nested bool
 	// CodeText writes the code as a string, as LiteLLM 1.106 does.
 	CodeText bool
+	// CodeWord is a word of OpenAI's in place of the code.
+	CodeWord string
 }
 
 // Append appends the body as JSON to dst.
@@ -42,6 +44,9 @@ func (e ErrorBody) Append(dst []byte) []byte {
 	dst = append(dst, `,"param":`...)
 	dst = AppendNullable(dst, e.Param)
 	dst = append(dst, `,"code":`...)
+	if e.CodeWord != "" {
+		return append(AppendString(dst, e.CodeWord), "}}"...)
+	}
 	if e.CodeText {
 		dst = append(dst, '"')
 	}

@@ -75,7 +75,7 @@ func full(kind tenant.Kind) *tenant.Subject {
 	}
 	s.PerModel = []tenant.ModelLimits{{Model: "m", Limits: tenant.Limits{TPM: limit(7)}}, {Model: "n"}}
 	s.Members = tenant.Limits{Budget: limit(8), Duration: period.Duration{N: -7, Unit: period.Week}}
-	s.Metadata = `{"priority": "prod"}`
+	s.Metadata, s.Extra = `{"priority": "prod"}`, `{"note":1}`
 	s.TempIncrease, s.TempExpiry, s.Created, s.Updated, s.Expires = 1, 10, -11, 12, 1<<63-1
 	s.Blocked = true
 	return s

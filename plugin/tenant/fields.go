@@ -64,10 +64,23 @@ const unenforced = "max_budget soft_budget budget_duration budget_id max_paralle
 	"budget_limits tag_rpm_limit tag_tpm_limit permissions allowed_routes allowed_passthrough_routes enforced_params guardrails " +
 	"policies prompts allowed_cache_controls allowed_vector_store_indexes object_permission access_group_ids " +
 	"organization_id project_id allowed_model_region default_model end_user_budget_id budget_fallbacks router_settings " +
-	"throttle_on_budget_exceeded team_member_key_duration tpd_limit auto_rotate rotation_interval default_models"
+	"throttle_on_budget_exceeded team_member_key_duration tpd_limit auto_rotate rotation_interval default_models " +
+	"model_itpm_limit model_otpm_limit mcp_rpm_limit mcp_tpm_limit denied_passthrough_routes default_team_member_models " +
+	"team_member_model_max_budget team_member_permissions require_trace_id enforced_batch_output_expires_after enforced_file_expires_after"
 
-// inMetadata are those of them that LiteLLM also takes from metadata.
-const inMetadata = "tag_rpm_limit tag_tpm_limit guardrails enforced_params"
+// inMetadata are names of limits that are refused in metadata, where they would hold
+// for nobody: those that LiteLLM takes from there (proxy/_types.py,
+// LiteLLM_ManagementEndpoint_MetadataFields and its premium ones), and the amounts that
+// belong beside it.
+const inMetadata = "tag_rpm_limit tag_tpm_limit guardrails enforced_params policies prompts model_itpm_limit model_otpm_limit " +
+	"mcp_rpm_limit mcp_tpm_limit allowed_vector_store_indexes throttle_on_budget_exceeded end_user_budget_id require_trace_id " +
+	"team_member_key_duration allowed_passthrough_routes denied_passthrough_routes enforced_batch_output_expires_after " +
+	"enforced_file_expires_after team_member_budget_id " + amounts
+
+// amounts are the limits that are numbers or durations.
+const amounts = "max_budget soft_budget budget_duration max_parallel_requests tpm_limit rpm_limit model_max_budget " +
+	"temp_budget_increase temp_budget_expiry max_budget_in_team team_member_budget team_member_budget_duration " +
+	"team_member_rpm_limit team_member_tpm_limit"
 
 // A field is what part of a Subject a name is for: its letter in fieldsOf. Those
 // with small letters are shown, not read.
@@ -191,6 +204,8 @@ func (f field) duration(s *Subject) *period.Duration {
 }
 
 // listed reports whether list, names parted by blanks, has the name.
+//
+//go:noinline
 func listed(list, name string) bool {
 	for list != "" {
 		var one string
@@ -294,18 +309,29 @@ func (r *fieldReader) wrong(path, want string, n int) {
 // refuse refuses members of an object that limit something by these names and
 // are no fields of the subject's kind. Null, false, and a text, list or object
 // that is empty limit nothing; each number does, as a budget of 0 shows.
+//
+//go:noinline
 func (r *fieldReader) refuse(names, path string, object int) {
 	for names != "" {
 		var name string
 		name, names, _ = strings.Cut(names, " ")
-		n := r.tree.Member(object, name)
-		if v := &r.tree[n]; n == 0 || v.Kind != document.Number && v.Str == "" && v.Num == 0 && v.First == 0 {
-			continue
-		}
-		if r.s.Kind.field(name) == noField {
-			r.wrong(document.Member(path, name), "nothing, since Fairshare does not enforce it here", n)
+		if n := r.limits(object, name); n != 0 && r.s.Kind.field(name) == noField {
+			r.wrong(document.Member(path, name), notEnforced, n)
 		}
 	}
+}
+
+const notEnforced = "nothing, since Fairshare does not enforce it here"
+
+// limits gives the member of an object called name if it limits something, else 0.
+//
+//go:noinline
+func (r *fieldReader) limits(object int, name string) int {
+	n := r.tree.Member(object, name)
+	if v := &r.tree[n]; v.Kind != document.Number && v.Str == "" && v.Num == 0 && v.First == 0 {
+		return 0
+	}
+	return n
 }
 
 // agree checks what members say together.
@@ -379,10 +405,16 @@ func (r *fieldReader) read(f field, path string, n int) {
 	case increaseEndField:
 		s.TempExpiry = r.moment(path, n)
 	case limitTypeField:
-		// The others tie a key's limits to what its models have left.
-		if t := r.name(path, n); t != "" && t != "best_effort_throughput" {
-			r.wrong(path, "best_effort_throughput, the only one that Fairshare has", n)
-		}
+		r.limitType(path, n)
+	}
+}
+
+// limitType refuses the types that tie a key's limits to what its models have left.
+//
+//go:noinline
+func (r *fieldReader) limitType(path string, n int) {
+	if t := r.name(path, n); t != "" && t != "best_effort_throughput" {
+		r.wrong(path, "best_effort_throughput, the only one that Fairshare has", n)
 	}
 }
 
@@ -720,9 +752,12 @@ func (r *fieldReader) metadata(path string, n int) {
 			} else {
 				r.refuse(name, path, n)
 			}
+		case name == "rpm_limit_type" || name == "tpm_limit_type":
+			r.limitType(at, i)
+		default:
+			r.hidden(name, at, n)
 		}
 	}
-	r.refuse(inMetadata, path, n)
 	if kept && r.text != "" {
 		r.keep(path, r.text[r.tree[n].From:r.tree[n].To])
 		return
@@ -911,7 +946,7 @@ func (t *timeReader) need(c byte) {
 }
 
 // AppendFields appends LiteLLM's members of a subject's row, "name":value parted
-// by commas.
+// by commas, and then those that are only kept.
 func AppendFields(dst []byte, s *Subject) []byte {
 	start := len(dst)
 	for list := fieldsOf(s.Kind); list != ""; {
@@ -928,7 +963,7 @@ func AppendFields(dst []byte, s *Subject) []byte {
 			dst = dst[:mark]
 		}
 	}
-	return dst
+	return appendExtra(dst, s)
 }
 
 // appendField appends a field's value, nothing if the row does not show it.

@@ -212,7 +212,7 @@ func FuzzSubject(f *testing.F) {
 			hash := tenant.Hash(id)
 			s = tenant.NewKey(&hash)
 		}
-		s.Alias, s.UserID, s.TeamID, s.Priority, s.Metadata = alias, user, team, priority, metadata
+		s.Alias, s.UserID, s.TeamID, s.Priority, s.Metadata, s.Extra = alias, user, team, priority, metadata, priority
 		s.Models, s.Aliases = strings.Split(model, ","), [][2]string{{model, alias}}
 		s.Created, s.TempIncrease, s.Blocked = created, unit.PicoUSD(max), flag
 		l := tenant.Limits{TPM: quota.Cap{Limited: flag}, Soft: quota.Cap{Limited: true, Max: max}, Shadow: quota.Reasons(max) & quota.AllReasons}

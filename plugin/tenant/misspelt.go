@@ -21,6 +21,8 @@ const (
 )
 
 // misspelt refuses the first member of an object whose name is nearly a limit's.
+//
+//go:noinline
 func (r *fieldReader) misspelt(path string, object int) {
 	if r.err != nil {
 		return
@@ -35,6 +37,27 @@ func (r *fieldReader) misspelt(path string, object int) {
 				r.fail(document.Member(path, v.Key), meant+", if that is meant: no field has this name", document.Quote(v.Key))
 				return
 			}
+		}
+	}
+}
+
+// hidden refuses a member of metadata that limits something, or whose name is nearly
+// that of an amount.
+//
+//go:noinline
+func (r *fieldReader) hidden(name, at string, metadata int) {
+	n := r.limits(metadata, name)
+	switch {
+	case n == 0:
+	case listed(inMetadata, name):
+		want := notEnforced
+		if r.s.Kind.field(name) != noField {
+			want = "nothing here: it belongs beside metadata, not into it"
+		}
+		r.wrong(at, want, n)
+	case !listed(nearNames, name):
+		if meant := nearest(amounts, name); meant != "" {
+			r.wrong(at, "nothing here: if "+meant+" is meant, it belongs beside metadata", n)
 		}
 	}
 }

@@ -45,7 +45,7 @@ type place struct {
 // duration | what is in shadow 1. A key's id is its hash, 32 bytes. A record says one thing in one
 // way alone, so that records are equal when subjects are.
 const (
-	rowMagic  = 0x01535346 // "FSS" and layout 1
+	rowMagic  = 0x02535346 // "FSS" and layout 2
 	atKind    = 8
 	atFlags   = 9
 	atIDLen   = 10
@@ -67,8 +67,8 @@ func (s *Subject) numbers() [5]*int64 {
 }
 
 // texts are the strings of a record, but for those in lists.
-func (s *Subject) texts() [9]*string {
-	return [...]*string{&s.Alias, &s.Name, &s.Email, &s.Role, &s.UserID, &s.TeamID, &s.BudgetID, &s.Priority, &s.Metadata}
+func (s *Subject) texts() [10]*string {
+	return [...]*string{&s.Alias, &s.Name, &s.Email, &s.Role, &s.UserID, &s.TeamID, &s.BudgetID, &s.Priority, &s.Metadata, &s.Extra}
 }
 
 func (l *Limits) caps() [5]*quota.Cap {
@@ -86,7 +86,7 @@ const (
 // fits reports whether the subject can be kept.
 func (s *Subject) fits() bool {
 	// The largest that all but the text can be, beside its lists.
-	n := atFields + 1 + 5*8 + 2*maxLimits + 9*2 + 3*2 + len(s.ID)
+	n := atFields + 1 + 5*8 + 2*maxLimits + 10*2 + 3*2 + len(s.ID)
 	for _, t := range s.texts() {
 		n += len(*t)
 	}

@@ -42,6 +42,7 @@ type Subject struct {
 	PerModel []ModelLimits // limits for single models
 	Members  Limits        // of a team: what a member has who has no limits of its own
 	Metadata string        // JSON object as given, or empty
+	Extra    string        // JSON object of fields that nothing reads, as given, or empty
 
 	TempIncrease unit.PicoUSD // temp_budget_increase: added to the budget until TempExpiry
 	TempExpiry   int64        // ms since 1970

@@ -34,8 +34,8 @@ try:
     raise Exception("dev has a share of 0 and was served")
 except RateLimitError as e:
     want = "Key=%s over available RPM=0. Model RPM=100, Active keys=None" % hashlib.sha256(dev.encode()).hexdigest()
-    assert e.body["message"]["error"] == want, e.body
-    print(e.body["message"]["error"])
+    assert str(e) == "Error code: 429 - " + want, e
+    print(e)
 
 answer = call(prod)
 assert answer.usage.total_tokens == 30, answer

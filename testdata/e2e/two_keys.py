@@ -69,15 +69,11 @@ try:
     raise Exception("This should have failed!")
 except RateLimitError as e:
     print("This was rate limited b/c - {}".format(str(e)))
-    print(e.response.json())
     hashed_token = hashlib.sha256(key_2.encode()).hexdigest()
-    # Clients before 3.0 show this as str(e); later ones leave it to the caller.
+    words = "Key=%s over available TPM=0. Model TPM=0, Active keys=2" % hashed_token
+    assert str(e) == "Error code: 429 - " + words, e
+    # Older clients print the body, whose message is {"error": words} for them.
     assert e.response.json() == {
-        "error": {
-            "message": {"error": "Key=%s over available TPM=0. Model TPM=0, Active keys=2" % hashed_token},
-            "type": "None",
-            "param": "None",
-            "code": 429,
-        }
+        "error": {"message": words, "type": "None", "param": "None", "code": 429}
     }, e.response.text
     assert 0 < int(e.response.headers["retry-after"]) <= 60

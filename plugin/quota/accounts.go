@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"fairshare/plugin/unit"
@@ -256,6 +255,7 @@ type tally struct {
 	meter                *Meter
 	requests, tokens, at int64
 	spent                unit.PicoUSD
+	next                 *tally // of the same meter
 }
 
 // maxTallies bounds the tallies that wait for the tick.
@@ -267,7 +267,7 @@ const maxTallies = 1024
 // a moment's news.
 func (l *Ledger) Tally(now, at int64, m *Meter, s *Spent) {
 	t := l.tallies.of(m, at)
-	if t == nil && len(l.tallies.all) >= maxTallies {
+	if t == nil && l.tallies.n >= maxTallies {
 		l.WriteTallies(now)
 		l.tallies = tallies{} // a store that takes none must not fill the memory
 	}
@@ -280,24 +280,13 @@ func (l *Ledger) Tally(now, at int64, m *Meter, s *Spent) {
 	t.spent = t.spent.Plus(s.Cost)
 }
 
-// tallies are what waits to be written. Those of the meters that were asked for last
-// are found without the map, until any of them ends.
+// tallies are what waits to be written. Of one meter there is one for each second, as no
+// period is shorter, and for what counts there: an own key of a user and one of its team
+// have two. Those that were asked for last are found without the map, until any ends.
 type tallies struct {
-	all    map[tallyID]*tally
+	all    map[MeterID]*tally
+	n      int // of them, all those of a meter
 	recent [4]*tally
-}
-
-// A tallyID tells a tally from all others: of one meter there is one for each second, as
-// no period is shorter, and for what counts there, which an own key of a user and one of
-// its team have otherwise.
-type tallyID [len(MeterID{}) + 1 + 8]byte
-
-func (m *Meter) tallyID(at int64) tallyID {
-	var id tallyID
-	n := copy(id[:], m.ID[:])
-	id[n] = byte(m.Skips)
-	binary.LittleEndian.PutUint64(id[n+1:], uint64(at/1000))
-	return id
 }
 
 // of is the meter's tally of the second of at, nil if it has none.
@@ -307,7 +296,10 @@ func (a *tallies) of(m *Meter, at int64) *tally {
 			return t
 		}
 	}
-	t := a.all[m.tallyID(at)]
+	t := a.all[m.ID]
+	for t != nil && (t.meter.Skips != m.Skips || t.at/1000 != at/1000) {
+		t = t.next
+	}
 	if t != nil && t.meter == m {
 		copy(a.recent[1:], a.recent[:])
 		a.recent[0] = t
@@ -315,21 +307,19 @@ func (a *tallies) of(m *Meter, at int64) *tally {
 	return t
 }
 
-// put makes t its meter's tally.
+// put makes t a tally of its meter.
 func (a *tallies) put(t *tally) {
 	if a.all == nil {
-		a.all = make(map[tallyID]*tally)
+		a.all = make(map[MeterID]*tally)
 	}
-	a.all[t.meter.tallyID(t.at)] = t
+	t.next = a.all[t.meter.ID]
+	a.all[t.meter.ID] = t
+	a.n++
 }
 
 // forget drops all that is collected of a meter.
 func (a *tallies) forget(id MeterID) {
-	for of, t := range a.all {
-		if t.meter.ID == id {
-			delete(a.all, of)
-		}
-	}
+	delete(a.all, id)
 	a.recent = [4]*tally{}
 }
 
@@ -337,12 +327,23 @@ func (a *tallies) forget(id MeterID) {
 // the next time.
 func (l *Ledger) WriteTallies(now int64) {
 	a := &l.tallies
+	a.n, a.recent = 0, [4]*tally{}
 	for id, t := range a.all {
-		if l.writeTally(now, t) {
+		var left *tally
+		for t != nil {
+			next := t.next
+			if !l.writeTally(now, t) {
+				t.next, left = left, t
+				a.n++
+			}
+			t = next
+		}
+		if left == nil {
 			delete(a.all, id)
+		} else {
+			a.all[id] = left
 		}
 	}
-	a.recent = [4]*tally{}
 }
 
 func (l *Ledger) writeTally(now int64, t *tally) bool {

@@ -30,6 +30,9 @@ const (
 	maxMarks = 60 + 49 + 101 + 26 + 60
 )
 
+// marksOf is for how many minutes the first of a unit is kept.
+var marksOf = [...]int64{period.Hour: markHours, period.Day: markDays, period.Month: markMonths}
+
 // before is what was spent before a moment, in ms since 1970, if in all it was total.
 func (h *history) before(at, total int64) int64 {
 	for i := range h.marks {
@@ -72,20 +75,21 @@ func (h *history) late(minute, cost int64) {
 // thin forgets what need not be remembered at a minute.
 func (h *history) thin(now int64, c *period.Calendar) {
 	kept := h.marks[:0]
-	begins := func(unit period.Unit, minute int64) int64 {
-		start, _ := c.Span(period.Duration{N: 1, Unit: unit}, 0, minute*minuteMS)
-		return start
-	}
-	last := mark{minute: -1 << 62}
-	for _, m := range h.marks {
-		age, first := now-m.minute, func(unit period.Unit) bool {
-			return last.minute < 0 || begins(unit, last.minute) != begins(unit, m.minute)
+	last := int64(0)
+	for i, m := range h.marks {
+		age := now - m.minute
+		keep := age < markMinutes
+		for unit := range marksOf {
+			if age >= marksOf[unit] || keep {
+				continue
+			}
+			begin, _ := c.Span(period.Duration{N: 1, Unit: period.Unit(unit)}, 0, m.minute*minuteMS)
+			keep = i == 0 || last*minuteMS < begin // the first of its hour, day or month
 		}
-		if age < markMinutes || age < markHours && first(period.Hour) || age < markDays && first(period.Day) ||
-			age < markMonths && first(period.Month) {
+		if keep {
 			kept = append(kept, m)
 		}
-		last = m
+		last = m.minute
 	}
 	h.marks = kept
 	if n := len(kept); n > maxMarks {
@@ -104,12 +108,19 @@ const (
 func historyKey(m *Meter) string { return "fs/h/" + m.key[len("fs/s/"):] }
 
 func (h *history) encode(dst []byte, stamp uint64) []byte {
-	le := binary.LittleEndian
-	dst = le.AppendUint64(le.AppendUint64(dst[:0], historyMagic), stamp)
-	for i := range h.marks {
-		dst = le.AppendUint64(le.AppendUint64(dst, uint64(h.marks[i].minute)), uint64(h.marks[i].spent))
+	n := historyFixed + 16*len(h.marks)
+	if cap(dst) < n {
+		dst = make([]byte, n)
 	}
-	return le.AppendUint64(dst, stamp)
+	dst = dst[:n]
+	put8(dst, 0, historyMagic)
+	put8(dst, 1, int64(stamp))
+	for i := range h.marks {
+		put8(dst, 2+2*i, h.marks[i].minute)
+		put8(dst, 3+2*i, h.marks[i].spent)
+	}
+	put8(dst, n/8-1, int64(stamp))
+	return dst
 }
 
 // decode reports whether v is a history that is whole.

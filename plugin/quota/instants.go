@@ -1,7 +1,5 @@
 package quota
 
-import "slices"
-
 // instants say what was spent on a meter before each of the last seconds in which money
 // was, so that periods of seconds and minutes can change as well, between two marks of the
 // history, and however late an answer tells its cost. Where there are more than fit, the
@@ -9,11 +7,10 @@ import "slices"
 // spent is told as the earlier one's. A period that begins between counts all of that:
 // money of the present one is never lost.
 //
-// They are numbers of 8 bytes, little endian: the second since 1970 in the upper 40 bits,
-// for how many more seconds money is told as its own in the lower 24; then what was spent
-// in all before it. Unused ones are zero. They lie in the meter's record as they are: most
-// requests only copy it.
-type instants [maxInstants * 16]byte
+// There are two numbers of each: the second since 1970 in the upper 40 bits, for how many
+// more seconds money is told as its own in the lower 24; then what was spent in all before
+// it. Unused ones are zero.
+type instants [2 * maxInstants]int64
 
 // maxInstants is one for each of instantUnits, the newest, and what was before them.
 const maxInstants = len(instantUnits) + 3
@@ -26,24 +23,24 @@ const instantReach = 120
 
 const instantSpan = 24 // bits
 
-func (a *instants) second(i int) int64 { return at8(a[:], 2*i) >> instantSpan }
-func (a *instants) spent(i int) int64  { return at8(a[:], 2*i+1) }
+func (a *instants) second(i int) int64 { return a[2*i] >> instantSpan }
+func (a *instants) spent(i int) int64  { return a[2*i+1] }
 
 // last is the last second whose money is told as that of the instant.
 func (a *instants) last(i int) int64 {
-	n := at8(a[:], 2*i)
+	n := a[2*i]
 	return n>>instantSpan + n&(1<<instantSpan-1)
 }
 
+//go:noinline
 func (a *instants) put(i int, second, last, spent int64) {
 	second = max(second, last-(1<<instantSpan-1))
-	put8(a[:], 2*i, second<<instantSpan|(last-second))
-	put8(a[:], 2*i+1, spent)
+	a[2*i], a[2*i+1] = second<<instantSpan|(last-second), spent
 }
 
 func (a *instants) len() int {
 	n := 0
-	for n < maxInstants && at8(a[:], 2*n) != 0 {
+	for n < maxInstants && a[2*n] != 0 {
 		n++
 	}
 	return n
@@ -68,7 +65,7 @@ func (a *instants) note(at, cost, total int64) {
 		total = a.spent(i)
 	}
 	for j := i; j < n; j++ {
-		put8(a[:], 2*j+1, max(0, plus(a.spent(j), cost)))
+		a[2*j+1] = max(0, plus(a.spent(j), cost))
 	}
 	if i > 0 && second <= a.last(i-1) {
 		return
@@ -78,16 +75,16 @@ func (a *instants) note(at, cost, total int64) {
 		if gone > 0 {
 			a.put(gone-1, a.second(gone-1), a.last(gone), a.spent(gone-1))
 		}
-		copy(a[16*gone:], a[16*(gone+1):])
+		copy(a[2*gone:], a[2*(gone+1):])
 		if n--; gone < i {
 			i--
 		}
 		if i > 0 && second <= a.last(i-1) {
-			clear(a[16*n:])
+			clear(a[2*n:])
 			return
 		}
 	}
-	copy(a[16*(i+1):], a[16*i:16*n])
+	copy(a[2*(i+1):], a[2*i:2*n])
 	a.put(i, second, second, total)
 }
 
@@ -97,13 +94,14 @@ func (a *instants) needless(now int64) int {
 	if a.second(1) <= now-instantReach {
 		return 0
 	}
+search:
 	for i := 1; i < maxInstants-1; i++ {
-		if !slices.ContainsFunc(instantUnits[:], func(unit int64) bool {
-			begin := now - now%unit
-			return a.last(i-1) < begin && begin <= a.second(i)
-		}) {
-			return i
+		for u := range instantUnits {
+			if begin := now - now%instantUnits[u]; a.last(i-1) < begin && begin <= a.second(i) {
+				continue search
+			}
 		}
+		return i
 	}
 	return 1
 }
@@ -116,11 +114,11 @@ func (a *instants) before(at, now, total int64) (int64, bool) {
 		return 0, false
 	}
 	i := a.first(at/1000, n)
-	switch {
-	case i > 0 && at/1000 <= a.last(i-1):
-		return min(total, a.spent(i-1)), true
-	case i == n:
-		return total, true
+	if i > 0 && at/1000 <= a.last(i-1) {
+		i--
 	}
-	return min(total, a.spent(i)), true
+	if i < n {
+		total = min(total, a.spent(i))
+	}
+	return total, true
 }

@@ -524,7 +524,9 @@ func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 	put8(v, next+2, b.requests)
 	put8(v, next+3, b.tokens)
 	put8(v, next+4, b.spent)
-	copy(v[meterFields*8:], b.instants[:])
+	for i := range b.instants {
+		put8(v, meterFields+i, b.instants[i])
+	}
 	le.PutUint64(dst[meterSize-8:], stamp)
 	return dst
 }
@@ -552,7 +554,9 @@ func (b *balance) decode(v []byte, id *MeterID) bool {
 	}
 	b.rule, b.slots, b.requests, b.tokens, b.spent = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
 	b.marked = at8(v, next+5)
-	copy(b.instants[:], v[meterFields*8:])
+	for i := range b.instants {
+		b.instants[i] = at8(v, meterFields+i)
+	}
 	return true
 }
 

@@ -20,7 +20,7 @@ func (x *Exchange) gather(now int64) quota.Status {
 		x.meter(&x.caller.meters[i])
 	}
 	for i := range x.caller.models {
-		if m := &x.caller.models[i]; m.model == x.group.model.Name && m.Limits() {
+		if m := &x.caller.models[i]; m.group == x.group && m.Limits() {
 			x.meter(m)
 		}
 	}

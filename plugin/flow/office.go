@@ -14,7 +14,11 @@ import (
 // newOffice makes the management API of the gateway.
 func (g *Gateway) newOffice() *admin.Office {
 	o := &admin.Office{
-		Tenants: g.tenants, Books: books{g}, EndUserBudget: g.policy.EndUserBudgetID, Calendar: &g.policy.Calendar,
+		Tenants: g.tenants, Books: books{g}, EndUserBudget: g.policy.EndUserBudgetID,
+		Means: func(name string, subjects ...*tenant.Subject) bool {
+			_, ok := g.policy.Means(name, subjects...)
+			return ok
+		}, Calendar: &g.policy.Calendar,
 		Proxy: &tenant.Subject{Limits: g.policy.Proxy},
 		Random: func(dst []byte) bool {
 			g.mute = !g.worker.host.Random(dst)

@@ -110,11 +110,14 @@ func (g *Gateway) build(now int64, c *caller) {
 		} else {
 			limits = tenant.Effective(s, c.budgets[1])
 		}
-		if k.TeamID != "" && !g.policy.UserBudgetOnTeamKeys {
-			// A key of a team spends the team's money, not the user's own.
+		if g.teamPays(c) {
 			limits.Budget, limits.Soft = quota.Cap{}, quota.Cap{}
+			m := g.meter(now, c, s, limits, "")
+			m.Skips = quota.Budget
+			c.add(m)
+		} else {
+			c.add(g.meter(now, c, s, limits, ""))
 		}
-		c.add(g.meter(now, c, s, limits, ""))
 	}
 	if k.TeamID != "" {
 		s, limits := c.team, tenant.Limits{}
@@ -131,6 +134,13 @@ func (g *Gateway) build(now int64, c *caller) {
 	g.addModels(now, c, k)
 	g.addModels(now, c, c.user)
 	g.addModels(now, c, c.team)
+}
+
+// teamPays reports whether the caller's key spends its team's money, not its user's own:
+// neither holds nor spending count on the user's meters then, whatever the configuration
+// says when they are written.
+func (g *Gateway) teamPays(c *caller) bool {
+	return c.key.TeamID != "" && !g.policy.UserBudgetOnTeamKeys
 }
 
 // addModels makes the meters that a subject has for single models. A team's rpm
@@ -151,9 +161,16 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 		if own {
 			l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
 		}
+		teams := s.Kind == tenant.User && g.teamPays(c)
+		if teams {
+			l.Budget, l.Soft = quota.Cap{}, quota.Cap{}
+		}
 		m := g.meter(now, c, s, l, s.PerModel[i].Model)
 		if own {
 			m.Skips = quota.Requests | quota.Tokens
+		}
+		if teams {
+			m.Skips |= quota.Budget
 		}
 		c.models = append(c.models, m)
 	}

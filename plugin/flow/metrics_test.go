@@ -322,7 +322,7 @@ litellm_remaining_api_key_budget_metric{api_key_alias="alpha",`+hash+`} 0.99988
 litellm_api_key_max_budget_metric{api_key_alias="alpha",`+hash+`} 1.0
 litellm_remaining_api_key_budget_metric{api_key_alias="",hashed_api_key="`+b.ID+`"} 0.0
 litellm_api_key_max_budget_metric{api_key_alias="",hashed_api_key="`+b.ID+`"} 0.0
-litellm_remaining_user_budget_metric{user="u1"} 1.99988
+litellm_remaining_user_budget_metric{user="u1"} 2.0
 litellm_user_max_budget_metric{user="u1"} 2.0
 litellm_remaining_customer_budget_metric{end_user="known"} 0.499985
 litellm_customer_max_budget_metric{end_user="known"} 0.5

@@ -34,13 +34,13 @@ func TestScenarios(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			for _, pieces := range []int{1, 3} {
-				err := script.Run(file, script.Options{Driver: &driver{pieces: pieces}, Is: []string{"core"}, Update: *update})
+			for _, d := range []*driver{{pieces: 1}, {pieces: 3}, {pieces: 1, ticks: true}} {
+				err := script.Run(file, script.Options{Driver: d, Is: []string{"core"}, Update: *update})
 				switch {
 				case errors.Is(err, script.ErrSkipped):
 					t.Skip(err)
 				case err != nil:
-					t.Errorf("request bodies in %d pieces: %v", pieces, err)
+					t.Errorf("request bodies in %d pieces, a tick beside each step %v: %v", d.pieces, d.ticks, err)
 				}
 			}
 		})
@@ -114,7 +114,8 @@ func (p *process) Add(m Metric, n uint64) { p.added[m] += n }
 // driver plays scenarios on the core. It carries decisions out as package
 // filter does.
 type driver struct {
-	pieces int // in which a request's body comes
+	pieces int  // in which a request's body comes
+	ticks  bool // every worker ticks before and after each step: what a story tells depends on no tick
 
 	process  *process
 	policy   *config.Policy
@@ -176,10 +177,21 @@ func (d *driver) Reload(text []byte) error {
 	if err := d.parse(text); err != nil {
 		return err
 	}
+	d.tick()
+	defer d.tick()
 	for i, g := range d.workers {
 		d.workers[i] = NewGateway(g.worker, d.policy)
 	}
 	return nil
+}
+
+// tick lets every worker tick, if d.ticks.
+func (d *driver) tick() {
+	if d.ticks {
+		for _, g := range d.workers {
+			g.Tick(d.now)
+		}
+	}
 }
 
 // Advance implements script.Driver.
@@ -199,6 +211,8 @@ func (d *driver) Send(name string, r script.Request) (script.Outcome, error) {
 	if d.open[name] != nil {
 		return script.Outcome{}, fmt.Errorf("request %q is still open", name)
 	}
+	d.tick()
+	defer d.tick()
 	worker := r.Worker
 	if worker == 0 {
 		worker = d.turn%(len(d.workers)-1) + 1
@@ -315,6 +329,8 @@ func (d *driver) Answer(name string, a script.Answer) (script.Reply, error) {
 	if err != nil {
 		return script.Reply{}, err
 	}
+	d.tick()
+	defer d.tick()
 	if s.method == "HEAD" {
 		a.Body = nil
 	}

@@ -16,6 +16,18 @@ type Calendar struct {
 	ResetMinute int
 }
 
+// Rule tells calendars apart that are used one after the other.
+func (c *Calendar) Rule() int64 {
+	if c == nil {
+		return 0
+	}
+	r := int64(c.ResetMinute)
+	if z := c.Zone; z != nil {
+		r ^= z.std<<11 ^ z.dst<<29 ^ int64(len(z.changes))<<13
+	}
+	return r
+}
+
 // Span gives the period that now lies in: start ≤ now < end, all in ms since
 // 1970. anchor is when the budget's owner came to be, 0 if that is not known.
 //

@@ -13,17 +13,19 @@ const MaxMeters = 9
 
 // accounts is the part of a ledger that reads and changes meters.
 type accounts struct {
-	asked     [MaxMeters]account // of the claim under way, in its order
-	one       account            // of the change under way, see beginMeter
-	meter     *Meter
-	tries     int
-	changed   bool
-	failed    error
-	meterBuf  []byte
-	standings [MaxMeters]Standing
-	tallies   tallies
-	ending    ending   // under way
-	unsettled []ending // to be tried again, see end
+	asked      [MaxMeters]account // of the claim under way, in its order
+	one        account            // of the change under way, see beginMeter
+	meter      *Meter
+	tries      int
+	changed    bool
+	failed     error
+	meterBuf   []byte
+	history    history // the one at hand
+	historyBuf []byte
+	standings  [MaxMeters]Standing
+	tallies    tallies
+	ending     ending   // under way
+	unsettled  []ending // to be tried again, see end
 }
 
 // An account is a meter's balance as it was read.
@@ -45,9 +47,18 @@ type Standing struct {
 func (l *Ledger) account(now int64, m *Meter, a *account) error {
 	err := l.load(now, m, a)
 	if err == nil {
-		a.rollPeriod(now, m)
+		err = l.rollPeriod(now, m, a)
 	}
 	return err
+}
+
+// rollPeriod makes the period of now, by the meter's rule, the first of the account.
+func (l *Ledger) rollPeriod(now int64, m *Meter, a *account) error {
+	if a.rule != m.rule() {
+		return l.relabel(now, m, a)
+	}
+	a.rollPeriod(now, m)
+	return nil
 }
 
 // load gets the meter's balance with a book for the minute of now. The periods
@@ -319,13 +330,19 @@ func (l *Ledger) WriteTallies(now int64) {
 }
 
 func (l *Ledger) writeTally(now int64, t *tally) bool {
+	late := false
 	for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
 		a := &l.one
-		a.roll(t.at, t.meter)
+		a.rollMinute(t.at, t.meter)
+		if a.fresh || a.rule == t.meter.rule() {
+			l.rollPeriod(t.at, t.meter, a)
+		} // else its rule may have changed since: the one that counts is that of who asks
 		a.requests += t.requests
-		a.tokens, a.spent = plus(a.tokens, t.tokens), plus(a.spent, int64(t.spent))
-		p := a.paying(t.at)
-		p.spent = plus(p.spent, int64(t.spent))
+		a.tokens = plus(a.tokens, t.tokens)
+		late = l.spending(t.meter, a, t.at, int64(t.spent))
+		if !t.meter.Skips.Has(Budget) {
+			a.spend(t.at, int64(t.spent))
+		}
 		b := a.at(t.at / minuteMS)
 		if !t.meter.Skips.Has(Requests) {
 			b.requests += t.requests
@@ -333,6 +350,10 @@ func (l *Ledger) writeTally(now int64, t *tally) bool {
 		if !t.meter.Skips.Has(Tokens) {
 			b.used = plus(b.used, t.tokens)
 		}
+	}
+	if late && l.failed == nil {
+		l.correct(t.meter, t.at, int64(t.spent))
+		l.failed = nil
 	}
 	return l.failed == nil
 }
@@ -369,8 +390,13 @@ func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
 func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 	l.WriteTallies(now)
 	for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
-		l.one.rollPeriod(now, m)
-		l.one.paying(now).spent = int64(max(0, spent))
+		a := &l.one
+		if l.failed = l.rollPeriod(now, m, a); l.failed != nil {
+			break
+		}
+		more := int64(max(0, spent)) - a.paying(now).spent
+		l.spending(m, a, now, more)
+		a.spend(now, more)
 	}
 	return l.failed
 }
@@ -381,6 +407,13 @@ func (l *Ledger) Forget(now int64, m *Meter) error {
 	l.tallies.end(m.ID)
 	for l.beginMeter(m); l.readMeter(now) && !l.one.fresh; l.swapMeter() {
 		l.one.balance = balance{}
+	}
+	if l.failed == nil {
+		l.changeHistory(m, func(h *history) bool {
+			some := len(h.marks) > 0
+			h.marks = h.marks[:0]
+			return some
+		})
 	}
 	return l.failed
 }
@@ -393,6 +426,11 @@ func (l *Ledger) Carry(now int64, from, to *Meter) error {
 	if err := l.account(now, from, &old); err != nil {
 		return err
 	}
+	if _, _, ok := l.readHistory(from); !ok {
+		return ErrStore
+	}
+	marks := append([]mark(nil), l.history.marks...)
+	l.changeHistory(to, func(h *history) bool { h.marks = append(h.marks[:0], marks...); return true })
 	for l.beginMeter(to); l.readMeter(now); l.swapMeter() {
 		a := &l.one
 		a.balance = old.balance
@@ -403,7 +441,10 @@ func (l *Ledger) Carry(now int64, from, to *Meter) error {
 		for i := range a.periods {
 			a.periods[i].held = 0
 		}
-		a.roll(now, to)
+		a.rollMinute(now, to)
+		if l.failed = l.rollPeriod(now, to, a); l.failed != nil {
+			break
+		}
 	}
 	return l.failed
 }

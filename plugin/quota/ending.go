@@ -73,18 +73,25 @@ func (l *Ledger) tryEnd(now int64, e *ending) error {
 	var failed error
 	left := 0
 	for _, m := range h.meters[:h.nmeters] {
+		late, cost := false, int64(0)
 		for l.beginMeter(m); l.readMeter(now); l.swapMeter() {
 			switch {
 			case void:
 				l.one.refund(h, m) // the leader charged what was held
+				cost = -int64(h.cost)
 			case e.how == undone:
 				l.one.untake(h, m)
 			default:
 				l.one.drop(h, m)
 			}
 			if e.how == settled {
+				cost += int64(e.spent.Cost)
+				late = l.spending(m, &l.one, h.at, cost)
 				l.one.charge(now, h, &e.spent, m)
 			}
+		}
+		if late && l.failed == nil {
+			l.correct(m, h.at, cost)
 		}
 		if l.failed != nil {
 			failed = l.failed

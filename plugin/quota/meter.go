@@ -41,9 +41,9 @@ type Meter struct {
 	// Sliding makes RPM and TPM hold over any sixty seconds (by the estimate of
 	// two neighbouring minutes) instead of each clock minute.
 	Sliding bool
-	// Skips are what a request does not count for here, of Requests and Tokens: with
-	// both, for the money and the slots alone. Other claims on the same meter may
-	// count whole.
+	// Skips are what a request does not count for here, of Requests, Tokens and Budget:
+	// with the first two, for the money and the slots alone; with Budget its money is
+	// somebody else's. Other claims on the same meter may count whole.
 	Skips Reasons
 	// Shadow are the limits that refuse nobody, see Verdict.Would.
 	Shadow Reasons
@@ -126,8 +126,8 @@ func (m *Meter) Ends(now int64) int64 {
 // rule tells budgets' periods apart, so that a changed one is noticed.
 func (m *Meter) rule() int64 {
 	r := int64(m.Every.N)<<8 | int64(m.Every.Unit)
-	if c := m.Calendar; c != nil {
-		r ^= int64(c.ResetMinute) << 40
+	if m.Every != (period.Duration{}) {
+		r ^= m.Calendar.Rule() << 20
 	}
 	return r ^ m.Anchor<<3
 }
@@ -138,6 +138,7 @@ type balance struct {
 	minutes [2]minuteBook
 	periods [3]periodBook
 	rule    int64 // that the periods follow
+	marked  int64 // the last minute that the history has
 	slots   int64 // requests in flight
 
 	// Since the meter was made; these only grow.
@@ -154,7 +155,8 @@ func (p *minuteBook) tokens() int64 { return plus(plus(p.used, p.held), p.debt) 
 
 // A periodBook counts money in one period, from start to before end. An unused
 // one is empty.
-type periodBook struct{ start, end, spent, held int64 }
+// What is held may be of requests since from, before the period began.
+type periodBook struct{ start, end, spent, held, from int64 }
 
 func (p *periodBook) covers(at int64) bool { return p.start <= at && at < p.end }
 
@@ -163,6 +165,16 @@ func (b *balance) at(minute int64) *minuteBook {
 	for i := range b.minutes {
 		if b.minutes[i].minute == minute {
 			return &b.minutes[i]
+		}
+	}
+	return nil
+}
+
+// holding returns the period that has what a request of at holds, nil if none has.
+func (b *balance) holding(at int64) *periodBook {
+	for i := range b.periods {
+		if p := &b.periods[i]; p.from <= at && at < p.end {
+			return p
 		}
 	}
 	return nil
@@ -178,19 +190,12 @@ func (b *balance) paying(at int64) *periodBook {
 	return nil
 }
 
-// roll makes sure that there are books for the minute and the period of now.
-// Which one that is follows from the clock alone, so a clock that steps back finds
-// the books of then, and nothing is ever counted in another period than its own.
-func (b *balance) roll(now int64, m *Meter) {
-	b.rollMinute(now, m)
-	b.rollPeriod(now, m)
-}
-
 // farMinutes is how far ahead a minute lies that no clock will come to soon.
 const farMinutes = 60
 
-// rollMinute makes sure that there is a book for the minute of now. The older one
-// makes room, or one that a wrong clock left far ahead: it would stand in the
+// rollMinute makes sure that there is a book for the minute of now. Which one that is
+// follows from the clock alone, so a clock that steps back finds the books of then, and
+// nothing is ever counted in another minute than its own. The older one makes room, or one that a wrong clock left far ahead: it would stand in the
 // way of a sliding window for as long.
 func (b *balance) rollMinute(now int64, m *Meter) {
 	minute := now / minuteMS
@@ -208,13 +213,9 @@ func (b *balance) rollMinute(now int64, m *Meter) {
 }
 
 // rollPeriod makes sure that there is a book for the period of now, and that it
-// is the first. The period that the clock was in longest ago makes room.
+// is the first. The period that the clock was in longest ago makes room. The rule of the
+// periods must be the meter's, see Ledger.rollPeriod.
 func (b *balance) rollPeriod(now int64, m *Meter) {
-	if rule := m.rule(); b.rule != rule {
-		b.rule = rule
-		b.relabel(now, m)
-		return
-	}
 	// The periods lie in the order in which the clock was last in them.
 	for i := range b.periods {
 		if p := b.periods[i]; p.covers(now) {
@@ -225,24 +226,9 @@ func (b *balance) rollPeriod(now int64, m *Meter) {
 	}
 	copy(b.periods[1:], b.periods[:])
 	b.periods[0] = periodBook{}
-	b.periods[0].start, b.periods[0].end = m.span(now)
-}
-
-// relabel makes the present period go on under another rule, with what was spent
-// in it. It covers all that it did before, so that requests in flight find what
-// they hold; what others hold that it covers now comes along.
-func (b *balance) relabel(now int64, m *Meter) {
-	var next periodBook
-	next.start, next.end = m.span(now)
-	if p := b.paying(now); p != nil {
-		next.start, next.spent = min(next.start, p.start), p.spent
-	}
-	for i := range b.periods {
-		if p := &b.periods[i]; next.covers(p.start) {
-			next.held = plus(next.held, p.held)
-		}
-	}
-	b.periods = [len(b.periods)]periodBook{next}
+	p := &b.periods[0]
+	p.start, p.end = m.span(now)
+	p.from = p.start
 }
 
 // plus adds without wrapping round.
@@ -397,8 +383,10 @@ func (b *balance) take(now int64, h *Hold, m *Meter) {
 	if !skips.Has(Parallel) {
 		b.slots++
 	}
-	p := b.paying(now)
-	p.held = plus(p.held, int64(h.cost))
+	if !m.Skips.Has(Budget) {
+		p := b.paying(now)
+		p.held = plus(p.held, int64(h.cost))
+	}
 	b.requests++
 }
 
@@ -417,7 +405,7 @@ func (b *balance) drop(h *Hold, m *Meter) {
 	if p := b.at(h.at / minuteMS); p != nil && !skips.Has(Tokens) {
 		p.held = max(0, p.held-int64(h.wants(m)))
 	}
-	if p := b.paying(h.at); p != nil {
+	if p := b.holding(h.at); p != nil && !m.Skips.Has(Budget) {
 		p.held = max(0, p.held-int64(h.cost))
 	}
 	if !skips.Has(Parallel) {
@@ -431,9 +419,9 @@ func (b *balance) drop(h *Hold, m *Meter) {
 // money counts in the total alone.
 func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	at, total := h.at, int64(max(0, s.Total))
-	b.tokens, b.spent = plus(b.tokens, total), plus(b.spent, int64(s.Cost))
-	if p := b.paying(at); p != nil {
-		p.spent = plus(p.spent, int64(s.Cost))
+	b.tokens = plus(b.tokens, total)
+	if !m.Skips.Has(Budget) {
+		b.spend(at, int64(s.Cost))
 	}
 	if h.skips(m).Has(Tokens) {
 		return
@@ -453,16 +441,24 @@ func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	}
 }
 
+// spend books money in the period of at.
+func (b *balance) spend(at, cost int64) {
+	b.spent = max(0, plus(b.spent, cost))
+	if p := b.paying(at); p != nil {
+		p.spent = max(0, plus(p.spent, cost))
+	}
+}
+
 // held is what a hold takes of the meter, as a cost.
 func (h *Hold) held(m *Meter) *Spent { return &Spent{Total: h.wants(m), Cost: h.cost} }
 
 // refund takes a charge of what was held back: a worker that was only slow tells after
 // all what its answer cost.
 func (b *balance) refund(h *Hold, m *Meter) {
-	n, cost := int64(h.wants(m)), int64(h.cost)
-	b.tokens, b.spent = max(0, b.tokens-n), max(0, b.spent-cost)
-	if p := b.paying(h.at); p != nil {
-		p.spent = max(0, p.spent-cost)
+	n := int64(h.wants(m))
+	b.tokens = max(0, b.tokens-n)
+	if !m.Skips.Has(Budget) {
+		b.spend(h.at, -int64(h.cost))
 	}
 	if p := b.at(h.at / minuteMS); p != nil && !h.skips(m).Has(Tokens) {
 		p.used = max(0, p.used-n)
@@ -474,8 +470,8 @@ func (b *balance) refund(h *Hold, m *Meter) {
 //
 //	magic 4 | 0 | stamp | id 17, padded to 24 | the balance's numbers | stamp
 const (
-	meterMagic  = 0x014d5346 // "FSM" and layout 1
-	meterFields = 2*5 + 3*4 + 5
+	meterMagic  = 0x024d5346 // "FSM" and layout 2
+	meterFields = 2*5 + 3*5 + 6
 	meterSize   = 16 + 24 + meterFields*8 + 8
 )
 
@@ -505,8 +501,10 @@ func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 		put8(v, next+1, p.end)
 		put8(v, next+2, p.spent)
 		put8(v, next+3, p.held)
-		next += 4
+		put8(v, next+4, p.from)
+		next += 5
 	}
+	put8(v, next+5, b.marked)
 	put8(v, next, b.rule)
 	put8(v, next+1, b.slots)
 	put8(v, next+2, b.requests)
@@ -534,10 +532,11 @@ func (b *balance) decode(v []byte, id *MeterID) bool {
 	}
 	for i := range b.periods {
 		p := &b.periods[i]
-		p.start, p.end, p.spent, p.held = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3)
-		next += 4
+		p.start, p.end, p.spent, p.held, p.from = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
+		next += 5
 	}
 	b.rule, b.slots, b.requests, b.tokens, b.spent = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
+	b.marked = at8(v, next+5)
 	return true
 }
 

@@ -71,14 +71,13 @@ func TestHoldsOutliveAChangeOfThePeriod(t *testing.T) {
 		was, is *Meter
 		spent   int64 // of 7 that an answer of yesterday's request costs
 	}{
-		// Yesterday is of the month that is the present period; the day takes it along.
-		{"30d to 1d", budgeted(30, period.Day), budgeted(1, period.Day), 7},
-		{"30d to 1h", budgeted(30, period.Day), budgeted(1, period.Hour), 7},
-		{"for ever to 1d", budgeted(0, period.Day), budgeted(1, period.Day), 7},
-		// Yesterday is another day; the month has it.
+		// Yesterday is no part of the day or the hour.
+		{"30d to 1d", budgeted(30, period.Day), budgeted(1, period.Day), 0},
+		{"30d to 1h", budgeted(30, period.Day), budgeted(1, period.Hour), 0},
+		{"for ever to 1d", budgeted(0, period.Day), budgeted(1, period.Day), 0},
+		// The month has it.
 		{"1d to 30d", budgeted(1, period.Day), budgeted(30, period.Day), 7},
 		{"1d to for ever", budgeted(1, period.Day), budgeted(0, period.Day), 7},
-		// Yesterday is another day, and no part of the hour.
 		{"1d to 1h", budgeted(1, period.Day), budgeted(1, period.Hour), 0},
 	} {
 		l := NewLedger(new(Memory), 1)

@@ -115,7 +115,7 @@ func TestSetAndForgetWhileTallying(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Tick(t0, nil)
-	if b := balanceOf(t, l, t0, m); b.Spent != 50 || b.TotalSpent != 2 {
+	if b := balanceOf(t, l, t0, m); b.Spent != 50 || b.TotalSpent != 50 {
 		t.Fatalf("%+v", b)
 	}
 	l.Tally(t0, m, &Spent{Cost: 2})

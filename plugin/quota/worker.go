@@ -114,6 +114,9 @@ func (p *page) put(i int, group uint64, h *Hold) {
 	for k, m := range h.meters[:h.nmeters] {
 		id := n[noteHead+17*k:]
 		copy(id, m.ID[:])
+		if m.Skips.Has(Budget) {
+			id[0] |= othersBit
+		}
 		skips := h.skips(m) &^ shaded
 		if m.Shadow.Has(Tokens) {
 			skips |= shaded
@@ -125,9 +128,10 @@ func (p *page) put(i int, group uint64, h *Hold) {
 const (
 	noGroup   = 1<<64 - 1
 	scopeBits = 4
-	// shaded is a note's bit for a meter whose tokens are in shadow. No hold skips
-	// money.
+	// shaded is a note's bit for a meter whose tokens are in shadow.
 	shaded = Budget
+	// othersBit stands beside the scope: the money is not this meter's.
+	othersBit = 1 << (scopeBits - 1)
 	// freeBit stands beside the number of meters: Hold.free.
 	freeBit = 0x80
 )
@@ -143,10 +147,13 @@ func (p *page) hold(i int) (group uint64, h Hold) {
 	for k := range h.nmeters {
 		id := MeterID(n[noteHead+17*k : noteHead+17*(k+1)])
 		m := &Meter{Skips: Reasons(id[0]>>scopeBits) &^ shaded}
+		if id[0]&othersBit != 0 {
+			m.Skips |= Budget
+		}
 		if id[0]>>scopeBits&byte(shaded) != 0 {
 			m.Shadow = Tokens
 		}
-		id[0] &= 1<<scopeBits - 1
+		id[0] &= othersBit - 1
 		m.ID, m.key = id, meterKey(&id)
 		h.meters[k] = m
 	}
@@ -539,8 +546,12 @@ func (l *Ledger) reclaimFrom(now int64, m *Meter, h *Hold) bool {
 		}
 		a.cas, a.fresh = cas, false
 		a.drop(h, m)
+		late := l.spending(m, a, h.at, int64(h.cost))
 		a.charge(now, h, h.held(m), m)
-		if st = l.put(m, a); st != Mismatch {
+		if st = l.put(m, a); st == OK && late {
+			l.correct(m, h.at, int64(h.cost))
+		}
+		if st != Mismatch {
 			return st == OK
 		}
 	}

@@ -360,7 +360,7 @@ func (x *Exchange) mock(now int64, claim *quota.Claim) Decision {
 	if d := x.refused(now, v); d != nil {
 		return *d
 	}
-	x.book(now, &u, &s)
+	x.book(now, now, &u, &s)
 	w.serial++
 	x.headers = append(x.headers[:0], x.told.headers...)
 	if x.chosen.price != nil {

@@ -20,6 +20,9 @@ func (x *Exchange) identify(now int64, r *requestHead) *Decision {
 	g := x.gateway
 	hash := tenant.Hash(secret)
 	g.tenants.Refresh(now)
+	if g.behind() {
+		g.catchUp(now)
+	}
 	if g.policy.HasMasterKey && same(&hash, &g.policy.MasterKey) {
 		return x.belongs(now, g.master)
 	}

@@ -34,13 +34,17 @@ func TestScenarios(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			for _, d := range []*driver{{pieces: 1}, {pieces: 3}, {pieces: 1, ticks: true}} {
+			drivers := []*driver{{pieces: 1}, {pieces: 3}, {pieces: 1, ticks: 1}}
+			for seed := range uint64(4) {
+				drivers = append(drivers, &driver{pieces: 1, ticks: 0.5, random: rand.New(rand.NewPCG(seed, 1))})
+			}
+			for i, d := range drivers {
 				err := script.Run(file, script.Options{Driver: d, Is: []string{"core"}, Update: *update})
 				switch {
 				case errors.Is(err, script.ErrSkipped):
 					t.Skip(err)
 				case err != nil:
-					t.Errorf("request bodies in %d pieces, a tick beside each step %v: %v", d.pieces, d.ticks, err)
+					t.Errorf("driver %d (request bodies in %d pieces, ticks beside a step with chance %v): %v", i, d.pieces, d.ticks, err)
 				}
 			}
 		})
@@ -114,8 +118,11 @@ func (p *process) Add(m Metric, n uint64) { p.added[m] += n }
 // driver plays scenarios on the core. It carries decisions out as package
 // filter does.
 type driver struct {
-	pieces int  // in which a request's body comes
-	ticks  bool // every worker ticks before and after each step: what a story tells depends on no tick
+	pieces int // in which a request's body comes
+	// ticks is the chance of each worker to tick before and after each step: what a
+	// story tells depends on no tick.
+	ticks  float64
+	random *rand.Rand // nil where ticks is 0 or 1
 
 	process  *process
 	policy   *config.Policy
@@ -181,14 +188,15 @@ func (d *driver) Reload(text []byte) error {
 	defer d.tick()
 	for i, g := range d.workers {
 		d.workers[i] = NewGateway(g.worker, d.policy)
+		d.tick() // some workers have the new one, others the old
 	}
 	return nil
 }
 
-// tick lets every worker tick, if d.ticks.
+// tick lets workers tick without time passing, see driver.ticks.
 func (d *driver) tick() {
-	if d.ticks {
-		for _, g := range d.workers {
+	for _, g := range d.workers {
+		if d.ticks == 1 || d.random != nil && d.random.Float64() < d.ticks {
 			g.Tick(d.now)
 		}
 	}
@@ -381,6 +389,8 @@ func (d *driver) ResetUpstream(name string) (script.Reply, error) {
 	if err != nil {
 		return script.Reply{}, err
 	}
+	d.tick()
+	defer d.tick()
 	s.reply.Cut = s.started
 	if !s.started {
 		s.begin(d.now, 503, [][2]string{{"content-type", "text/plain"}}, false)
@@ -397,6 +407,8 @@ func (d *driver) Abort(name string) error {
 	if err != nil {
 		return err
 	}
+	d.tick()
+	defer d.tick()
 	s.x.Done(d.now)
 	delete(d.open, name)
 	return nil
@@ -409,6 +421,8 @@ func (d *driver) Trap(name string) error {
 	if err != nil {
 		return err
 	}
+	d.tick()
+	defer d.tick()
 	for name, other := range d.open {
 		if other.worker == s.worker {
 			delete(d.open, name)

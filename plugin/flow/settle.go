@@ -47,7 +47,7 @@ func (x *Exchange) settle(now int64, whole bool) {
 // charge makes of the hold what was spent. why is the failure for which that was
 // estimated, if it was.
 func (x *Exchange) charge(now int64, u *llm.Usage, s *quota.Spent, why failure) {
-	w := x.gateway.worker
+	w, at := x.gateway.worker, now-x.hold.Age(now)
 	if s.Estimated {
 		w.count(onFail[why].metric, 1)
 		w.count(EstimatedTokens, int64(u.Total))
@@ -55,7 +55,7 @@ func (x *Exchange) charge(now int64, u *llm.Usage, s *quota.Spent, why failure) 
 	if w.ledger.Settle(now, &x.group.terms, &x.hold, *s) != nil {
 		w.count(onFail[unsettled].metric, 1)
 	}
-	x.book(now, u, s)
+	x.book(now, at, u, s)
 }
 
 // abandonedTokenMS is how long a model is taken to write for one token of an answer
@@ -95,26 +95,26 @@ func (x *Exchange) release(now int64) {
 	}
 }
 
-// book counts what an answer cost: in the metrics and on the meters that limit
-// nothing.
-func (x *Exchange) book(now int64, u *llm.Usage, s *quota.Spent) {
+// book counts what an answer cost, whose request was admitted at a moment: in the
+// metrics and on the meters that limit nothing.
+func (x *Exchange) book(now, at int64, u *llm.Usage, s *quota.Spent) {
 	w := x.gateway.worker
 	w.count(PromptTokens, int64(u.Prompt))
 	w.count(CompletionTokens, int64(u.Completion))
 	w.count(SpentPicoUSD, int64(s.Cost))
 	for _, m := range x.caller.tallied {
-		w.ledger.Tally(now, m, s)
+		w.ledger.Tally(now, at, m, s)
 	}
 	for i := range x.caller.models {
 		if m := &x.caller.models[i]; m.model == x.group.model.Name && !m.Limits() {
-			w.ledger.Tally(now, m.Meter, s)
+			w.ledger.Tally(now, at, m.Meter, s)
 		}
 	}
 	if m := &x.customer; m.Meter != nil && !m.Limits() {
-		w.ledger.Tally(now, m.Meter, s)
+		w.ledger.Tally(now, at, m.Meter, s)
 	}
 	if m := &x.gateway.proxy; !m.Limits() {
-		w.ledger.Tally(now, m.Meter, s)
+		w.ledger.Tally(now, at, m.Meter, s)
 	}
 	x.record(u, s)
 }

@@ -43,6 +43,12 @@ type Worker struct {
 
 	callers uint64 // how many were built
 
+	// caught is up to which change what was collected is written, see catchUp.
+	caught struct {
+		by      *Gateway
+		version uint64
+	}
+
 	// newest are the last gateways that were made for each model group, by its name.
 	newest map[string]*Gateway
 }

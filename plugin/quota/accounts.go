@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"fairshare/plugin/unit"
@@ -250,8 +251,7 @@ func (l *Ledger) stand(now int64, c *Claim) []Standing {
 	return l.standings[:len(c.Meters)]
 }
 
-// A tally is what requests cost a subject without limits since it was last
-// written down.
+// A tally is what the requests of one second cost a subject without limits.
 type tally struct {
 	meter                *Meter
 	requests, tokens, at int64
@@ -261,22 +261,18 @@ type tally struct {
 // maxTallies bounds the tallies that wait for the tick.
 const maxTallies = 1024
 
-// Tally counts an answer on a meter that limits nothing. It is written with the
-// worker's next tick, five times a second: such a meter is only reported, and a
-// worker that dies loses a moment's news.
-func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
-	t := l.tallies.of(m)
-	switch {
-	case t == nil && len(l.tallies.all) >= maxTallies:
+// Tally counts an answer on a meter that limits nothing; at is when its request was
+// admitted, to whose period and minute it belongs. It is written with the worker's next
+// tick, five times a second: such a meter is only reported, and a worker that dies loses
+// a moment's news.
+func (l *Ledger) Tally(now, at int64, m *Meter, s *Spent) {
+	t := l.tallies.of(m, at)
+	if t == nil && len(l.tallies.all) >= maxTallies {
 		l.WriteTallies(now)
 		l.tallies = tallies{} // a store that takes none must not fill the memory
-	case t != nil && t.at/1000 != now/1000:
-		// No period is shorter than a second, and a tally is of one period.
-		l.writeTally(now, t)
-		t = nil
 	}
 	if t == nil {
-		t = &tally{meter: m, at: now}
+		t = &tally{meter: m, at: at}
 		l.tallies.put(t)
 	}
 	t.requests++
@@ -287,18 +283,31 @@ func (l *Ledger) Tally(now int64, m *Meter, s *Spent) {
 // tallies are what waits to be written. Those of the meters that were asked for last
 // are found without the map, until any of them ends.
 type tallies struct {
-	all    map[MeterID]*tally
+	all    map[tallyID]*tally
 	recent [4]*tally
 }
 
-// of is the meter's tally, nil if it has none.
-func (a *tallies) of(m *Meter) *tally {
+// A tallyID tells a tally from all others: of one meter there is one for each second, as
+// no period is shorter, and for what counts there, which an own key of a user and one of
+// its team have otherwise.
+type tallyID [len(MeterID{}) + 1 + 8]byte
+
+func (m *Meter) tallyID(at int64) tallyID {
+	var id tallyID
+	n := copy(id[:], m.ID[:])
+	id[n] = byte(m.Skips)
+	binary.LittleEndian.PutUint64(id[n+1:], uint64(at/1000))
+	return id
+}
+
+// of is the meter's tally of the second of at, nil if it has none.
+func (a *tallies) of(m *Meter, at int64) *tally {
 	for i := range a.recent {
-		if t := a.recent[i]; t != nil && t.meter == m {
+		if t := a.recent[i]; t != nil && t.meter == m && t.at/1000 == at/1000 {
 			return t
 		}
 	}
-	t := a.all[m.ID]
+	t := a.all[m.tallyID(at)]
 	if t != nil && t.meter == m {
 		copy(a.recent[1:], a.recent[:])
 		a.recent[0] = t
@@ -306,34 +315,40 @@ func (a *tallies) of(m *Meter) *tally {
 	return t
 }
 
-// put makes t its meter's tally, in the place of another.
+// put makes t its meter's tally.
 func (a *tallies) put(t *tally) {
 	if a.all == nil {
-		a.all = make(map[MeterID]*tally)
+		a.all = make(map[tallyID]*tally)
 	}
-	a.all[t.meter.ID], a.recent = t, [4]*tally{}
+	a.all[t.meter.tallyID(t.at)] = t
 }
 
-func (a *tallies) end(id MeterID) {
-	delete(a.all, id)
+// forget drops all that is collected of a meter.
+func (a *tallies) forget(id MeterID) {
+	for of, t := range a.all {
+		if t.meter.ID == id {
+			delete(a.all, of)
+		}
+	}
 	a.recent = [4]*tally{}
 }
 
 // WriteTallies writes what Tally collected. What can't be written now waits for
 // the next time.
 func (l *Ledger) WriteTallies(now int64) {
-	for id, t := range l.tallies.all {
+	a := &l.tallies
+	for id, t := range a.all {
 		if l.writeTally(now, t) {
-			l.tallies.end(id)
+			delete(a.all, id)
 		}
 	}
+	a.recent = [4]*tally{}
 }
 
 func (l *Ledger) writeTally(now int64, t *tally) bool {
 	late := false
 	for l.beginMeter(t.meter); l.readMeter(now); l.swapMeter() {
 		a := &l.one
-		a.rollMinute(t.at, t.meter)
 		if a.fresh || a.rule == t.meter.rule() {
 			l.rollPeriod(t.at, t.meter, a)
 		} // else its rule may have changed since: the one that counts is that of who asks
@@ -343,7 +358,10 @@ func (l *Ledger) writeTally(now int64, t *tally) bool {
 		if !t.meter.Skips.Has(Budget) {
 			a.spend(t.at, int64(t.spent))
 		}
-		b := a.at(t.at / minuteMS)
+		b := a.lateMinute(t.at, t.meter)
+		if b == nil {
+			continue // nothing asks for that minute any more
+		}
 		if !t.meter.Skips.Has(Requests) {
 			b.requests += t.requests
 		}
@@ -404,7 +422,7 @@ func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 // Forget empties a meter, for a subject that is no more. Holds of requests in
 // flight are void then. A meter that nothing was counted on is not made.
 func (l *Ledger) Forget(now int64, m *Meter) error {
-	l.tallies.end(m.ID)
+	l.tallies.forget(m.ID)
 	for l.beginMeter(m); l.readMeter(now) && !l.one.fresh; l.swapMeter() {
 		l.one.balance = balance{}
 	}

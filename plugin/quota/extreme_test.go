@@ -112,8 +112,8 @@ func TestHugeNumbersFillAMeter(t *testing.T) {
 		}
 	}
 	for range 2 {
-		l.Tally(t0, m, &Spent{Total: most, Cost: most})
-		l.Tally(t0, m, &Spent{Total: most, Cost: most})
+		l.Tally(t0, t0, m, &Spent{Total: most, Cost: most})
+		l.Tally(t0, t0, m, &Spent{Total: most, Cost: most})
 		l.WriteTallies(t0)
 	}
 	if b := balanceOf(t, l, t0, m); b.Spent != most || b.TotalSpent != most || b.TotalTokens != most || b.Tokens != most {

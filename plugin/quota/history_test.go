@@ -74,7 +74,7 @@ func TestChangesOfThePeriodMoveNoMoney(t *testing.T) {
 				// A tally is written late, under whatever rule it was made.
 				tallied := meter(m.Every)
 				tallied.Budget = Cap{}
-				l.Tally(now, tallied, &Spent{Total: 1, Cost: 9})
+				l.Tally(now, now, tallied, &Spent{Total: 1, Cost: 9})
 				all = append(all, spending{now, 9})
 				l.WriteTallies(now)
 			}

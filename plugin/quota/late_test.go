@@ -31,9 +31,9 @@ func TestLateTalliesKeepTheRule(t *testing.T) {
 	old, changed := NewMeter(ForUser, "u", ""), NewMeter(ForUser, "u", "")
 	old.Every = period.Duration{N: 30, Unit: period.Day}
 	changed.Every, changed.Budget = period.Duration{N: 1, Unit: period.Day}, capped(100)
-	l.Tally(t0, old, &Spent{Cost: 1})
+	l.Tally(t0, t0, old, &Spent{Cost: 1})
 	l.WriteTallies(t0)
-	l.Tally(t0, old, &Spent{Cost: 2})
+	l.Tally(t0, t0, old, &Spent{Cost: 2})
 	var a account
 	if err := l.account(t0, changed, &a); err != nil {
 		t.Fatal(err)

@@ -212,6 +212,16 @@ func (b *balance) rollMinute(now int64, m *Meter) {
 	b.minutes[old] = minuteBook{minute: minute, debt: debt}
 }
 
+// lateMinute gives the book of the minute of at, which may be over. It is nil for one
+// that is older than both that are kept: these must not make room for it.
+func (b *balance) lateMinute(at int64, m *Meter) *minuteBook {
+	minute := at / minuteMS
+	if b.at(minute) == nil && (b.minutes[0].minute < minute || b.minutes[1].minute < minute) {
+		b.rollMinute(at, m)
+	}
+	return b.at(minute)
+}
+
 // rollPeriod makes sure that there is a book for the period of now, and that it
 // is the first. The period that the clock was in longest ago makes room. The rule of the
 // periods must be the meter's, see Ledger.rollPeriod.

@@ -284,7 +284,7 @@ func TestTalliesAreWrittenWithTheTick(t *testing.T) {
 	l, other := NewLedger(s, 1), NewLedger(s, 2)
 	key := NewMeter(ForKey, "k", "")
 	for range 3 {
-		l.Tally(t0, key, &Spent{Total: 5, Cost: 2})
+		l.Tally(t0, t0, key, &Spent{Total: 5, Cost: 2})
 	}
 	if b := balanceOf(t, other, t0, key); b.Spent != 0 {
 		t.Fatalf("%+v", b)

@@ -202,7 +202,7 @@ func TestMoneyOnly(t *testing.T) {
 	dead.Tick(t0, nil)
 	tallied := *money
 	tallied.Budget, tallied.Parallel = Cap{}, Cap{}
-	l.Tally(t0, &tallied, &Spent{Total: 7, Cost: 3})
+	l.Tally(t0, t0, &tallied, &Spent{Total: 7, Cost: 3})
 	watch(&open, t0+second, t0+20*second, func(int64) bool { return false }, l)
 	if b := balanceOf(t, l, t0+20*second, team); b.Requests != 1 || b.Hold != 60 || b.Held != 10 || b.Slots != 1 || b.Spent != 53 || b.Tokens != 0 || b.TotalTokens != 567 {
 		t.Fatalf("%+v", b)

@@ -14,9 +14,9 @@ func TestTallyOfTwoPeriods(t *testing.T) {
 	other.store = l.store
 	m := NewMeter(ForKey, "k", "")
 	m.Every = period.Duration{N: 1, Unit: period.Minute}
-	l.Tally(t0-100, m, &Spent{Total: 5, Cost: 2})
-	l.Tally(t0-50, m, &Spent{Total: 5, Cost: 2})
-	l.Tally(t0+50, m, &Spent{Total: 7, Cost: 3})
+	l.Tally(t0-100, t0-100, m, &Spent{Total: 5, Cost: 2})
+	l.Tally(t0-50, t0-50, m, &Spent{Total: 5, Cost: 2})
+	l.Tally(t0+50, t0+50, m, &Spent{Total: 7, Cost: 3})
 	l.Tick(t0+100, nil)
 	for _, c := range []struct{ at, requests, tokens, spent int64 }{{t0 - 100, 2, 10, 4}, {t0, 1, 7, 3}, {t0 + 60*second, 0, 0, 0}} {
 		b := balanceOf(t, other, c.at, m)
@@ -32,7 +32,7 @@ func TestTalliesWaitForTheStore(t *testing.T) {
 	s := new(moody)
 	l, other := NewLedger(s, 1), NewLedger(&s.Memory, 2)
 	a, b := NewMeter(ForKey, "a", ""), NewMeter(ForKey, "b", "")
-	count := func(now int64, m *Meter) { l.Tally(now, m, &Spent{Total: 5, Cost: 2}) }
+	count := func(now int64, m *Meter) { l.Tally(now, now, m, &Spent{Total: 5, Cost: 2}) }
 	count(t0, a)
 	count(t0, b)
 	s.set = only(a.key, Failed)
@@ -72,7 +72,7 @@ func TestTalliesAreBounded(t *testing.T) {
 	s := new(Memory)
 	l, other := NewLedger(s, 1), NewLedger(s, 2)
 	for i := range maxTallies + 1 {
-		l.Tally(t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{Cost: 2})
+		l.Tally(t0, t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{Cost: 2})
 	}
 	if n := len(l.tallies.all); n != 1 {
 		t.Fatalf("%d wait", n)
@@ -91,10 +91,10 @@ func TestTalliedAndLimited(t *testing.T) {
 	limited.Budget, limited.RPM = capped(1000), capped(100)
 	daily.Every = period.Duration{N: 1, Unit: period.Day}
 	h := admit(t, l, t0, limited, 5)
-	l.Tally(t0, free, &Spent{Total: 1, Cost: 100})
+	l.Tally(t0, t0, free, &Spent{Total: 1, Cost: 100})
 	settle(t, l, t0, h, 10)
 	h = admit(t, l, t0, limited, 5)
-	l.Tally(t0, daily, &Spent{Total: 1, Cost: 20})
+	l.Tally(t0, t0, daily, &Spent{Total: 1, Cost: 20})
 	settle(t, l, t0, h, 7)
 	l.Tick(t0+200, nil)
 	for _, m := range []*Meter{free, limited, daily} {
@@ -110,7 +110,7 @@ func TestSetAndForgetWhileTallying(t *testing.T) {
 	s := new(Memory)
 	l := NewLedger(s, 1)
 	m, never := NewMeter(ForKey, "k", ""), NewMeter(ForKey, "never", "")
-	l.Tally(t0, m, &Spent{Cost: 2})
+	l.Tally(t0, t0, m, &Spent{Cost: 2})
 	if err := l.SetSpent(t0, m, 50); err != nil {
 		t.Fatal(err)
 	}
@@ -118,14 +118,14 @@ func TestSetAndForgetWhileTallying(t *testing.T) {
 	if b := balanceOf(t, l, t0, m); b.Spent != 50 || b.TotalSpent != 50 {
 		t.Fatalf("%+v", b)
 	}
-	l.Tally(t0, m, &Spent{Cost: 2})
+	l.Tally(t0, t0, m, &Spent{Cost: 2})
 	if b := balanceOf(t, l, t0, m); b.Spent != 52 {
 		t.Fatalf("%+v", b)
 	}
 	if err := l.SetSpent(t0, m, -5); err != nil {
 		t.Fatal(err)
 	}
-	l.Tally(t0, m, &Spent{Cost: 2})
+	l.Tally(t0, t0, m, &Spent{Cost: 2})
 	for _, m := range []*Meter{m, never} {
 		if err := l.Forget(t0, m); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestTalliesThatAreOver(t *testing.T) {
 		"too many for a broken store": {func(l *Ledger, s *moody, _ *Meter) int64 {
 			s.set = only("", Failed)
 			for i := range maxTallies {
-				l.Tally(t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{})
+				l.Tally(t0, t0, NewMeter(ForUser, strconv.Itoa(i), ""), &Spent{})
 			}
 			s.set = nil
 			return t0
@@ -187,11 +187,11 @@ func TestTalliesThatAreOver(t *testing.T) {
 			l, other := NewLedger(s, 1), NewLedger(&s.Memory, 2)
 			m := NewMeter(ForKey, "k", "")
 			for range 3 {
-				l.Tally(t0, m, &Spent{Total: 5, Cost: 2})
+				l.Tally(t0, t0, m, &Spent{Total: 5, Cost: 2})
 			}
 			now := c.over(l, s, m)
 			for range 3 {
-				l.Tally(now, m, &Spent{Total: 5, Cost: 2})
+				l.Tally(now, now, m, &Spent{Total: 5, Cost: 2})
 			}
 			l.Tick(now+200, nil)
 			if b := balanceOf(t, other, now+200, m); b.TotalRequests != 6-c.lost || int64(b.TotalTokens) != 5*(6-c.lost) {

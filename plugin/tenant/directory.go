@@ -76,6 +76,9 @@ func (d *Directory) Refresh(now int64) {
 	}
 }
 
+// Version is another after any record changed, as of the last Refresh.
+func (d *Directory) Version() uint64 { return d.version }
+
 // bump adds one to the version and returns it: a number that no other act has.
 func (d *Directory) bump() (op uint32, ok bool) {
 	d.fresh = false

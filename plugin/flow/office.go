@@ -50,7 +50,7 @@ func (x *Exchange) manage(now int64, body []byte) Decision {
 	if refusal == nil {
 		d := x.answer(200, out)
 		if len(r.Unread) > 0 {
-			x.headers = append(x.headers, [2]string{"x-fairshare-warning", "these fields do nothing: " + strings.Join(r.Unread, ", ")})
+			x.header("x-fairshare-warning", "these fields do nothing: "+strings.Join(r.Unread, ", "))
 			x.reply.Headers = x.headers
 		}
 		return d

@@ -97,3 +97,65 @@ func TestTalliesOfTheRequestsPeriod(t *testing.T) {
 		}
 	}
 }
+
+// A key that goes to another team and user, or gets and loses limits, while an answer is
+// awaited: who owned it when the request was admitted pays.
+func TestAnswersArePaidByWhoAsked(t *testing.T) {
+	t.Parallel()
+	const now, secret = int64(1_800_000_000_000), "sk-alpha-0123456789"
+	for _, limit := range []string{"", `, "max_budget": 5`} {
+		for _, ticks := range []bool{false, true} {
+			g := pricedGateway(t, newProcess(1), 1<<40, callerConfig)
+			manage := func(path, body string) {
+				t.Helper()
+				x := g.Open()
+				defer x.Done(now)
+				if d := post(x, now, path, "sk-1234", body); d.Reply == nil || d.Reply.Status != 200 {
+					t.Fatalf("%s: %s", path, d.Reply.Body)
+				}
+				if ticks {
+					g.Tick(now)
+				}
+			}
+			for _, id := range []string{"old", "new"} {
+				manage("/team/new", `{"team_id": "`+id+`"`+limit+`}`)
+				manage("/user/new", `{"user_id": "`+id+`-user", "auto_create_key": false`+limit+`}`)
+			}
+			manage("/key/generate", `{"key": "`+secret+`", "team_id": "old"`+limit+`}`)
+			ask := func() *Exchange {
+				x := g.Open()
+				if d := post(x, now, "/v1/chat/completions", secret, `{"model":"gpt","messages":[]}`); d.Reply != nil {
+					t.Fatal(string(d.Reply.Body))
+				}
+				return x
+			}
+			answer := func(x *Exchange) {
+				x.ResponseHeaders(now, [][2]string{{":status", "200"}, {"content-type", "application/json"}}, false)
+				x.ResponseBody(now, []byte(usageBody), true)
+				x.Done(now)
+			}
+			first := ask()
+			manage("/key/update", `{"key": "`+secret+`", "team_id": "new", "max_budget": 7}`)
+			second := ask()
+			manage("/key/update", `{"key": "`+secret+`", "team_id": null, "user_id": "new-user", "max_budget": null}`)
+			third := ask()
+			answer(third)
+			answer(first)
+			answer(second)
+			for id, want := range map[string]unit.PicoUSD{"old": 50e6, "new": 50e6, "old-user": 0, "new-user": 50e6} {
+				kind := tenant.Team
+				if strings.HasSuffix(id, "-user") {
+					kind = tenant.User
+				}
+				s, _ := g.tenants.Find(kind, id)
+				if b, _ := (books{g}).Book(now, s, ""); b.Spend != want || b.Held != 0 || b.Slots != 0 {
+					t.Errorf("limit %q, ticks %v: %s spent %s, want %s: %+v", limit, ticks, id, b.Spend.String(), want.String(), b)
+				}
+			}
+			k, _ := g.tenants.Find(tenant.Key, tokenOf(secret))
+			if b, _ := (books{g}).Book(now, k, ""); b.Spend != 150e6 || b.Held != 0 {
+				t.Errorf("limit %q, ticks %v: the key spent %s", limit, ticks, b.Spend.String())
+			}
+		}
+	}
+}

@@ -143,6 +143,7 @@ func TestChangedPeriodsOfAllSubjects(t *testing.T) {
 					d = durations[rng.IntN(len(durations))]
 					duration(d)
 				}
+				w = workers[rng.IntN(2)] // a reload made others
 				s, anchor := w.office.Proxy, int64(0)
 				if c.kind != tenant.NumKinds {
 					w.tenants.Refresh(now)

@@ -212,6 +212,12 @@ func (l *Ledger) relabel(now int64, m *Meter, a *account) error {
 		next.spent = p.spent
 	case a.spent == 0 || m.Every == (period.Duration{}):
 		next.spent = a.spent
+	case next.start >= now-instantReach*1000:
+		from, known := a.instants.before(next.start, now, a.spent)
+		to, _ := a.instants.before(next.end, now, a.spent)
+		if next.spent = max(0, to-from); !known && p != nil {
+			next.spent = p.spent
+		}
 	default:
 		if _, _, ok := l.readHistory(m); !ok {
 			return ErrStore

@@ -14,8 +14,18 @@ import (
 // every spending with its instant.
 func TestChangesOfThePeriodMoveNoMoney(t *testing.T) {
 	everies := []period.Duration{
-		{}, {N: 1, Unit: period.Day}, {N: 24, Unit: period.Hour}, {N: 7, Unit: period.Day}, {N: 30, Unit: period.Day}, {N: 1, Unit: period.Hour},
-		{N: 3, Unit: period.Day}, {N: 5, Unit: period.Hour}, {N: 2, Unit: period.Month}, {N: 90, Unit: period.Day}, {N: 10, Unit: period.Minute}, {N: 2, Unit: period.Week},
+		{},
+		{N: 1, Unit: period.Day},
+		{N: 24, Unit: period.Hour},
+		{N: 7, Unit: period.Day},
+		{N: 30, Unit: period.Day},
+		{N: 1, Unit: period.Hour},
+		{N: 3, Unit: period.Day},
+		{N: 5, Unit: period.Hour},
+		{N: 2, Unit: period.Month},
+		{N: 90, Unit: period.Day},
+		{N: 10, Unit: period.Minute},
+		{N: 2, Unit: period.Week},
 	}
 	kolkata, ok := period.Zone("Asia/Kolkata")
 	if !ok {

@@ -140,6 +140,7 @@ type balance struct {
 	rule    int64 // that the periods follow
 	marked  int64 // the last minute that the history has
 	slots   int64 // requests in flight
+	instants
 
 	// Since the meter was made; these only grow.
 	requests, tokens, spent int64
@@ -453,6 +454,9 @@ func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 
 // spend books money in the period of at.
 func (b *balance) spend(at, cost int64) {
+	if cost != 0 {
+		b.note(at, cost, b.spent)
+	}
 	b.spent = max(0, plus(b.spent, cost))
 	if p := b.paying(at); p != nil {
 		p.spent = max(0, plus(p.spent, cost))
@@ -478,11 +482,11 @@ func (b *balance) refund(h *Hold, m *Meter) {
 // Layout of a meter's record, all numbers little endian, 8 bytes each unless
 // told:
 //
-//	magic 4 | 0 | stamp | id 17, padded to 24 | the balance's numbers | stamp
+//	magic 4 | 0 | stamp | id 17, padded to 24 | the balance's numbers | instants | stamp
 const (
-	meterMagic  = 0x024d5346 // "FSM" and layout 2
+	meterMagic  = 0x034d5346 // "FSM" and layout 3
 	meterFields = 2*5 + 3*5 + 6
-	meterSize   = 16 + 24 + meterFields*8 + 8
+	meterSize   = 16 + 24 + meterFields*8 + maxInstants*16 + 8
 )
 
 // encode writes the record of the meter id to dst's memory.
@@ -520,6 +524,7 @@ func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 	put8(v, next+2, b.requests)
 	put8(v, next+3, b.tokens)
 	put8(v, next+4, b.spent)
+	copy(v[meterFields*8:], b.instants[:])
 	le.PutUint64(dst[meterSize-8:], stamp)
 	return dst
 }
@@ -547,6 +552,7 @@ func (b *balance) decode(v []byte, id *MeterID) bool {
 	}
 	b.rule, b.slots, b.requests, b.tokens, b.spent = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
 	b.marked = at8(v, next+5)
+	copy(b.instants[:], v[meterFields*8:])
 	return true
 }
 

@@ -8,6 +8,7 @@
 package admin
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,9 @@ import (
 type Office struct {
 	Tenants *tenant.Directory
 	Books   Books
+	// Means reports whether a limit for a model, by its name and the subjects' aliases, is
+	// for a model group that there is; nil takes any name.
+	Means func(name string, subjects ...*tenant.Subject) bool
 	// EndUserBudget is the id of the budget of end users without another, empty if
 	// there is none.
 	EndUserBudget string
@@ -277,6 +281,8 @@ func (j *job) exists(s *tenant.Subject, param string) {
 //
 //go:noinline
 func (j *job) apply(s *tenant.Subject, node int, path string) {
+	was := s.PerModel
+	defer j.limited(s, was)
 	e := tenant.ReadText(s, j.now, j.text, j.tree, node, path)
 	if e == nil {
 		e = tenant.Keep(s, j.text, j.tree, node, path)
@@ -287,8 +293,38 @@ func (j *job) apply(s *tenant.Subject, node int, path string) {
 	j.seeFields(s.Kind, node, path)
 }
 
+// limited refuses limits for models that were not there before and that are for nothing:
+// a limit that is accepted holds.
+func (j *job) limited(s *tenant.Subject, was []tenant.ModelLimits) {
+	for i := range s.PerModel {
+		name := s.PerModel[i].Model
+		if j.Means == nil || j.refusal != nil || slices.ContainsFunc(was, func(m tenant.ModelLimits) bool { return m.Model == name }) {
+			continue
+		}
+		team := s
+		if s.Kind == tenant.Key && s.TeamID != "" {
+			team = j.find(tenant.Team, s.TeamID)
+		}
+		if !j.Means(name, s, team) {
+			j.bad("model_"+limitNames(&s.PerModel[i].Limits), "a limit for model '"+clip(name)+"' would limit nothing: no model is called so, nor is it an alias, or what one provider's model alone is called")
+		}
+	}
+}
+
+// limitNames is the end of the field that has a model's first limit.
+func limitNames(l *tenant.Limits) string {
+	switch {
+	case l.Budget.Limited:
+		return "max_budget"
+	case l.RPM.Limited:
+		return "rpm_limit"
+	}
+	return "tpm_limit"
+}
+
 // some is apply for the body's fields of these names alone, parted by blanks.
 func (j *job) some(s *tenant.Subject, names string) {
+	was := s.PerModel
 	for names != "" {
 		var name string
 		name, names, _ = strings.Cut(names, " ")
@@ -297,6 +333,7 @@ func (j *job) some(s *tenant.Subject, names string) {
 			j.fault(e)
 		}
 	}
+	j.limited(s, was)
 }
 
 // refers refuses a team or a budget that there is not.

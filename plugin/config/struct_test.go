@@ -86,7 +86,7 @@ const everything = `{
 		 "metadata": {"z": [1, {"b": "os.environ/TEAM", "a": 1e30}], "priority": "prod", "model_rpm_limit": {"n": 3}}, "blocked": false,
 		 "expires": "2030-01-01T00:00:00Z", "budget_id": "guests", "max_budget": "os.environ/BUDGET", "soft_budget": 1, "budget_duration": "1mo",
 		 "tpm_limit": 1, "rpm_limit": "2", "max_parallel_requests": 3, "aliases": {"gpt": "m", "a": "nowhere"}, "tags": ["t"],
-		 "model_max_budget": {"n": {"max_budget": 0.5, "budget_duration": "7d"}, "m": "3"}, "model_rpm_limit": {"n": 1, "gone": "7"}, "model_tpm_limit": {"m": 2},
+		 "model_max_budget": {"n": {"max_budget": 0.5, "budget_duration": "7d"}, "m": "3"}, "model_rpm_limit": {"n": 1, "gpt": "7"}, "model_tpm_limit": {"m": 2},
 		 "temp_budget_increase": 5, "temp_budget_expiry": "2031-01-01T00:00:00Z", "rpm_limit_type": "best_effort_throughput", "tpm_limit_type": null, "enforce": {"tpm_limit": false}},
 		{"key_sha256": "abababababababababababababababababababababababababababababababab", "blocked": true}],
 	"users": [{"user_id": "u", "user_alias": "U", "user_email": "u@example.com", "user_role": "internal_user", "models": ["no-default-models"],

@@ -64,8 +64,10 @@ func (r *reading) subjects(p *Policy, root place) {
 	}
 	known := r.identities(p, all)
 	for _, d := range all {
-		r.dangling(p, known, d)
 		p.Subjects = append(p.Subjects, d.Subject)
+	}
+	for _, d := range all {
+		r.dangling(p, known, d)
 	}
 	if id := p.EndUserBudgetID; id != "" && known[identity(tenant.Budget, id)] == "" {
 		r.warn("litellm_settings.max_end_user_budget_id", undeclared)
@@ -181,7 +183,11 @@ const undeclared = "is not declared here: it limits nothing until the management
 func (r *reading) dangling(p *Policy, known map[string]string, d declaration) {
 	refer := func(kind tenant.Kind, id, member string) {
 		if id != "" && known[identity(kind, id)] == "" {
-			r.warn(d.at.in(member).path, undeclared)
+			remark := undeclared
+			if kind == tenant.Team {
+				remark = "is not declared here: the key is refused until the management API makes it"
+			}
+			r.warn(d.at.in(member).path, remark)
 		}
 	}
 	refer(tenant.Budget, d.BudgetID, "budget_id")
@@ -201,8 +207,9 @@ func (r *reading) dangling(p *Policy, known map[string]string, d declaration) {
 		}
 	}
 	for i := range d.PerModel {
-		if model := d.PerModel[i].Model; p.lacks(model) {
-			r.warn(d.at.path, "limits "+document.Quote(model)+", which is no model of model_list")
+		model := d.PerModel[i].Model
+		if _, ok := p.Means(model, d.Subject, p.team(d.TeamID)); !ok {
+			r.fail(d.at.path, "limits for models of model_list, by their names, by an alias or by the name of one provider's model in them", document.Quote(model))
 		}
 	}
 	for _, alias := range d.Aliases {
@@ -226,6 +233,46 @@ func (p *Policy) grants(name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(p.Models, func(m Model) bool { return slices.Contains(m.AccessGroups, name) })
+}
+
+// Means gives the model group that a limit for a model is for, by its name: that of the
+// group, an alias of one of the subjects, which may be nil, or, with the provider's prefix
+// or without, the name of a provider's model that one group alone has. It is false if that
+// is none.
+func (p *Policy) Means(name string, subjects ...*tenant.Subject) (group string, ok bool) {
+	if !p.lacks(name) {
+		return name, true
+	}
+	for _, s := range subjects {
+		if to := tenant.Resolve(s, name); !p.lacks(to) {
+			return to, true
+		}
+	}
+	for i := range p.Models {
+		m := &p.Models[i]
+		for j := range m.Deployments {
+			d := &m.Deployments[j]
+			prefix, rest, _ := strings.Cut(name, "/")
+			if d.ProviderModel != name && (prefix != d.Provider || d.ProviderModel != rest) || group == m.Name {
+				continue
+			}
+			if group != "" {
+				return "", false
+			}
+			group = m.Name
+		}
+	}
+	return group, group != ""
+}
+
+// team is the declared team of an id, nil if there is none.
+func (p *Policy) team(id string) *tenant.Subject {
+	for _, s := range p.Subjects {
+		if s.Kind == tenant.Team && s.ID == id {
+			return s
+		}
+	}
+	return nil
 }
 
 // lacks reports whether no model group is called so.

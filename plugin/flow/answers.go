@@ -142,7 +142,7 @@ func (x *Exchange) overLimit(v *quota.Verdict) Decision {
 	}
 	x.headers = x.headers[:0]
 	if v.RetryMS != quota.Never {
-		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)})
+		x.header("retry-after", strconv.FormatInt(seconds(v.RetryMS), 10))
 	}
 	x.forbidRetry(429, v.RetryMS)
 	message := ""
@@ -172,14 +172,14 @@ func (x *Exchange) overPool(v *quota.Verdict, room *quota.Room) string {
 	if v.Reason == quota.OverRequests {
 		kind = "requests"
 	}
-	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
+	x.header("rate_limit_type", kind)
 	limits := ", Rate limit type: " + kind + ", Model TPM: " + configured(v.Tokens.Limited, x.group.tpm) +
 		", Model RPM: " + configured(v.Requests.Limited, x.group.rpm) + ", Remaining: "
 	if v.Spent {
 		return "Model capacity reached for " + x.group.model.Name + ". Priority: " + orNone(x.caller.priority) + limits + strconv.FormatInt(room.Model, 10)
 	}
 	percent := float64(v.Pool.Saturation) / (quota.One / 100)
-	x.headers = append(x.headers, [2]string{"x-litellm-saturation", strconv.FormatFloat(percent, 'f', 2, 64) + "%"})
+	x.header("x-litellm-saturation", strconv.FormatFloat(percent, 'f', 2, 64)+"%")
 	return "Priority-based rate limit exceeded. Model: " + x.group.model.Name + ", Priority: " + orNone(x.caller.priority) + limits +
 		strconv.FormatInt(room.Caller, 10) + ", Model saturation: " + strconv.FormatFloat(percent, 'f', 1, 64) + "%"
 }
@@ -190,6 +190,11 @@ func configured(limited bool, limit string) string {
 	}
 	return limit
 }
+
+// header adds a header to the answer. That it is never inlined makes the wasm smaller.
+//
+//go:noinline
+func (x *Exchange) header(name, value string) { x.headers = append(x.headers, [2]string{name, value}) }
 
 // refuse answers with an error and counts it.
 func (x *Exchange) refuse(status int, e llm.ErrorBody, m Metric) Decision {
@@ -214,7 +219,7 @@ func (x *Exchange) fail(f failure) Decision {
 	e := &onFail[f]
 	x.headers = x.headers[:0]
 	if e.retry {
-		x.headers = append(x.headers, [2]string{"retry-after", "1"})
+		x.header("retry-after", "1")
 	}
 	return x.refuse(e.status, llm.ErrorBody{Message: e.message, Type: "internal_server_error", Code: e.status}, e.metric)
 }
@@ -239,7 +244,7 @@ func (x *Exchange) send(status int, contentType string) Decision {
 	if x.page != "" {
 		x.shareAnswer()
 	}
-	x.headers = append(x.headers, [2]string{"content-type", contentType})
+	x.header("content-type", contentType)
 	x.reply = Reply{Status: status, Headers: x.headers, Body: x.body}
 	return Decision{Reply: &x.reply}
 }

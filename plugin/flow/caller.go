@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"slices"
+
 	"fairshare/plugin/quota"
 	"fairshare/plugin/tenant"
 	"fairshare/plugin/unit"
@@ -28,7 +30,8 @@ type caller struct {
 type metered struct {
 	*quota.Meter
 	subject *tenant.Subject // nil for the proxy's
-	model   string          // the one that it is for, empty for all
+	model   string          // the one that it is for, as its limit names it; empty for all
+	group   *group          // that model's, nil for all
 }
 
 // scopes are the meters' scopes of the kinds of subjects.
@@ -151,12 +154,17 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 	if s == nil {
 		return
 	}
+	begun := len(c.models)
 	for i := range s.PerModel {
+		gr := g.limited(c, s.PerModel[i].Model)
+		if gr == nil {
+			continue // a configuration without the model has nothing to limit
+		}
 		l, own := s.PerModel[i].Limits, false
 		l.Shadow = s.Limits.Shadow
 		for j := range c.key.PerModel {
 			k := &c.key.PerModel[j]
-			own = own || s.Kind == tenant.Team && k.Model == s.PerModel[i].Model && (k.RPM.Limited || k.TPM.Limited)
+			own = own || s.Kind == tenant.Team && (k.RPM.Limited || k.TPM.Limited) && g.limited(c, k.Model) == gr
 		}
 		if own {
 			l.RPM, l.TPM = quota.Cap{}, quota.Cap{}
@@ -172,7 +180,38 @@ func (g *Gateway) addModels(now int64, c *caller, s *tenant.Subject) {
 		if teams {
 			m.Skips |= quota.Budget
 		}
+		m.group = gr
+		if slices.ContainsFunc(c.models[begun:], func(other metered) bool {
+			if other.group == gr {
+				other.tighten(m.Meter)
+			}
+			return other.group == gr
+		}) {
+			continue
+		}
 		c.models = append(c.models, m)
+	}
+}
+
+// limited gives the model group that a limit is for by its name, see config.Policy.Means,
+// nil if there is none. The names that the caller has for models count.
+func (g *Gateway) limited(c *caller, name string) *group {
+	if gr := g.group(name); gr != nil {
+		return gr
+	}
+	model, _ := g.policy.Means(name, c.key, c.team)
+	return g.group(model)
+}
+
+// tighten makes a meter hold the smaller of two limits of each kind: of what a model is
+// called by two names.
+func (m metered) tighten(other *quota.Meter) {
+	for _, p := range [...][2]*quota.Cap{
+		{&m.RPM, &other.RPM}, {&m.TPM, &other.TPM}, {&m.Parallel, &other.Parallel}, {&m.Budget, &other.Budget}, {&m.Soft, &other.Soft},
+	} {
+		if p[1].Limited && (!p[0].Limited || p[1].Max < p[0].Max) {
+			*p[0] = *p[1]
+		}
 	}
 }
 
@@ -249,7 +288,7 @@ func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits
 			c.until = s.TempExpiry
 		}
 	}
-	return metered{m, s, model}
+	return metered{Meter: m, subject: s, model: model}
 }
 
 // customer is the meter of an end user, without one (nil) if nothing is known of

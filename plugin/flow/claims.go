@@ -20,7 +20,7 @@ func (x *Exchange) gather(now int64) quota.Status {
 		x.meter(&x.caller.meters[i])
 	}
 	for i := range x.caller.models {
-		if m := &x.caller.models[i]; m.model == x.group.model.Name && m.Limits() {
+		if m := &x.caller.models[i]; m.group == x.group && m.Limits() {
 			x.meter(m)
 		}
 	}
@@ -113,9 +113,10 @@ func (x *Exchange) overMeter(now int64, v *quota.Verdict) Decision {
 	x.headers = x.headers[:0]
 	if v.RetryMS != quota.Never {
 		resets = time.UnixMilli(now + seconds(v.RetryMS)*1000).UTC().Format("2006-01-02 15:04:05 UTC")
-		x.headers = append(x.headers, [2]string{"retry-after", strconv.FormatInt(seconds(v.RetryMS), 10)}, [2]string{"reset_at", resets})
+		x.header("retry-after", strconv.FormatInt(seconds(v.RetryMS), 10))
+		x.header("reset_at", resets)
 	}
-	x.headers = append(x.headers, [2]string{"rate_limit_type", kind})
+	x.header("rate_limit_type", kind)
 	x.forbidRetry(429, v.RetryMS)
 	x.tellRefusedBy(now, v)
 	x.tellMeterLimit(v, limit, left)
@@ -167,9 +168,10 @@ func (x *Exchange) tellMeterLimit(v *quota.Verdict, limit, left int64) {
 	if kinds := x.gateway.policy.LimitHeaders; len(names) == 0 || kinds == config.NoLimitHeaders || kinds == config.LiteLLMLimitHeaders {
 		return
 	}
-	x.headers = append(x.headers, [2]string{names[0], strconv.FormatInt(limit, 10)}, [2]string{names[1], strconv.FormatInt(left, 10)})
+	x.header(names[0], strconv.FormatInt(limit, 10))
+	x.header(names[1], strconv.FormatInt(left, 10))
 	if v.RetryMS != quota.Never {
-		x.headers = append(x.headers, [2]string{names[2], strconv.FormatInt(seconds(v.RetryMS), 10) + "s"})
+		x.header(names[2], strconv.FormatInt(seconds(v.RetryMS), 10)+"s")
 	}
 }
 
@@ -225,13 +227,13 @@ func (x *Exchange) forbidRetry(status int, retryMS int64) {
 	if retryMS != quota.Never && x.gateway.policy.ClientRetries {
 		return
 	}
-	x.headers = append(x.headers, noRetry)
+	x.header(noRetry[0], noRetry[1])
 	if status != 429 {
 		return // nobody asks again
 	}
 	switch {
 	case x.manners&asksAgain != 0:
-		x.headers = append(x.headers, [2]string{"retry-after-ms", "0"})
+		x.header("retry-after-ms", "0")
 	case x.manners&waitsAsTold != 0:
 		x.headers = slices.DeleteFunc(x.headers, func(h [2]string) bool { return h[0] == "retry-after" })
 	}

@@ -33,11 +33,11 @@ const maxWanted = 4 << 10
 //
 //go:noinline
 func (x *Exchange) preflight(from *crossOrigin) Decision {
-	x.headers = append(x.headers[:0],
-		[2]string{"access-control-allow-methods", "GET, POST, HEAD, OPTIONS"},
-		[2]string{"access-control-max-age", "600"})
+	x.headers = x.headers[:0]
+	x.header("access-control-allow-methods", "GET, POST, HEAD, OPTIONS")
+	x.header("access-control-max-age", "600")
 	if from.want != "" && len(from.want) <= maxWanted {
-		x.headers = append(x.headers, [2]string{"access-control-allow-headers", from.want})
+		x.header("access-control-allow-headers", from.want)
 	}
 	x.body = append(x.body[:0], "OK"...)
 	return x.send(200, "text/plain")
@@ -47,18 +47,16 @@ func (x *Exchange) preflight(from *crossOrigin) Decision {
 //
 //go:noinline
 func (x *Exchange) shareAnswer() {
-	x.headers = append(x.headers,
-		[2]string{"access-control-allow-origin", x.page},
-		[2]string{"access-control-expose-headers", "*"},
-		[2]string{"vary", "Origin"})
+	x.header("access-control-allow-origin", x.page)
+	x.header("access-control-expose-headers", "*")
+	x.header("vary", "Origin")
 }
 
 // shareForwarded lets it read an upstream's answer, whose own word on that is removed.
 //
 //go:noinline
 func (x *Exchange) shareForwarded() {
-	x.edits = append(x.edits,
-		Edit{Op: Add, Name: "access-control-allow-origin", Value: x.page},
-		Edit{Op: Set, Name: "access-control-expose-headers", Value: "*"},
-		Edit{Op: Add, Name: "vary", Value: "Origin"})
+	x.edits = push(x.edits, Edit{Op: Add, Name: "access-control-allow-origin", Value: x.page})
+	x.edits = push(x.edits, Edit{Op: Set, Name: "access-control-expose-headers", Value: "*"})
+	x.edits = push(x.edits, Edit{Op: Add, Name: "vary", Value: "Origin"})
 }

@@ -14,7 +14,11 @@ import (
 // newOffice makes the management API of the gateway.
 func (g *Gateway) newOffice() *admin.Office {
 	o := &admin.Office{
-		Tenants: g.tenants, Books: books{g}, EndUserBudget: g.policy.EndUserBudgetID, Calendar: &g.policy.Calendar,
+		Tenants: g.tenants, Books: books{g}, EndUserBudget: g.policy.EndUserBudgetID,
+		Means: func(name string, subjects ...*tenant.Subject) bool {
+			_, ok := g.policy.Means(name, subjects...)
+			return ok
+		}, Calendar: &g.policy.Calendar,
 		Proxy: &tenant.Subject{Limits: g.policy.Proxy},
 		Random: func(dst []byte) bool {
 			g.mute = !g.worker.host.Random(dst)
@@ -46,7 +50,7 @@ func (x *Exchange) manage(now int64, body []byte) Decision {
 	if refusal == nil {
 		d := x.answer(200, out)
 		if len(r.Unread) > 0 {
-			x.headers = append(x.headers, [2]string{"x-fairshare-warning", "these fields do nothing: " + strings.Join(r.Unread, ", ")})
+			x.header("x-fairshare-warning", "these fields do nothing: "+strings.Join(r.Unread, ", "))
 			x.reply.Headers = x.headers
 		}
 		return d

@@ -106,7 +106,7 @@ func (x *Exchange) book(now, at int64, u *llm.Usage, s *quota.Spent) {
 		w.ledger.Tally(now, at, m, s)
 	}
 	for i := range x.caller.models {
-		if m := &x.caller.models[i]; m.model == x.group.model.Name && !m.Limits() {
+		if m := &x.caller.models[i]; m.group == x.group && !m.Limits() {
 			w.ledger.Tally(now, at, m.Meter, s)
 		}
 	}

@@ -247,8 +247,8 @@ const (
 //
 // The old key is blocked and gives up its alias before anything else, so that
 // never two keys are open, and the worker that does it is the one that goes on.
-// What it spent moves before the new key opens; then the old one is removed, if
-// nobody else did, who meant this key to end. If the store fails all is taken
+// The new key goes on with its books, so that requests in flight settle where they are
+// held; then the old one is removed, if nobody else did, who meant this key to end. If the store fails all is taken
 // back as far as it lets: an old key stays blocked rather than that two are
 // open, and one that can't be removed stays in the lists, blocked.
 func (j *job) regenerateKey(named string) {
@@ -304,11 +304,6 @@ func (j *job) regenerateKey(named string) {
 		j.restore(&was)
 		return
 	}
-	if !j.Books.Move(j.now, &was, k) {
-		j.restore(&was)
-		j.broken()
-		return
-	}
 	k.Updated = j.now
 	got = j.Tenants.Add(k)
 	if got == tenant.Added && given && !j.Books.SetSpend(j.now, k, spend) {
@@ -316,7 +311,6 @@ func (j *job) regenerateKey(named string) {
 		got = tenant.StoreFailed
 	}
 	if got != tenant.Added {
-		_ = j.Books.Move(j.now, k, &was)
 		j.restore(&was)
 		if got == tenant.AliasTaken && k.Alias == was.Alias {
 			got = tenant.StoreFailed // which could not free it
@@ -337,9 +331,9 @@ func (j *job) regenerateKey(named string) {
 func (j *job) successor(old *tenant.Subject, secret string) *tenant.Subject {
 	hash := tenant.Hash(secret)
 	k := tenant.NewKey(&hash)
-	id, line := k.ID, k.Line
+	id := k.ID
 	*k = *old
-	k.Hash, k.ID, k.Line, k.Name = hash, id, line, displayName(secret)
+	k.Hash, k.ID, k.Books, k.Name = hash, id, *old.BooksOf(), displayName(secret)
 	j.apply(k, 0, "")
 	return k
 }

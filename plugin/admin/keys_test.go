@@ -412,7 +412,7 @@ func TestRegenerateKey(t *testing.T) {
 	}
 	got, _ := d.Tenants.FindAlias("a")
 	hash := tenant.Hash(secret)
-	was.ID, was.Hash, was.Line, was.Name, was.Limits.RPM = token, hash, quota.KeyID(&hash), "sk-...0O_w", quota.Cap{Limited: true, Max: 3}
+	was.ID, was.Books, was.Hash, was.Name, was.Limits.RPM = token, was.Hash, hash, "sk-...0O_w", quota.Cap{Limited: true, Max: 3}
 	if !reflect.DeepEqual(*got, was) {
 		t.Errorf("the new key is\n%+v, want\n%+v", *got, was)
 	}

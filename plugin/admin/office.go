@@ -49,9 +49,6 @@ type Books interface {
 	SetSpend(now int64, s *tenant.Subject, spend unit.PicoUSD) bool
 	// Forget empties the books of a subject that was removed.
 	Forget(s *tenant.Subject) bool
-	// Move makes what one subject spent, in all and of each model, what another
-	// one spent, and forgets it of the first. Both are keys.
-	Move(now int64, from, to *tenant.Subject) bool
 }
 
 // A Book is what a subject used.

@@ -65,7 +65,11 @@ type books struct {
 }
 
 func account(s *tenant.Subject, model string) string {
-	return fmt.Sprintf("%d %s %s", s.Kind, s.ID, model)
+	id := s.ID
+	if s.Books != [32]byte{} {
+		id = tenant.Token(&s.Books)
+	}
+	return fmt.Sprintf("%d %s %s", s.Kind, id, model)
 }
 
 func (b *books) fails() bool {
@@ -103,19 +107,6 @@ func (b *books) Forget(s *tenant.Subject) bool {
 		return false
 	}
 	maps.DeleteFunc(b.spend, func(key string, _ unit.PicoUSD) bool { return strings.HasPrefix(key, account(s, "")) })
-	return true
-}
-
-func (b *books) Move(_ int64, from, to *tenant.Subject) bool {
-	if b.fails() {
-		return false
-	}
-	for key, spend := range maps.Clone(b.spend) {
-		if model, ok := strings.CutPrefix(key, account(from, "")); ok {
-			b.set(to, model, spend)
-			delete(b.spend, key)
-		}
-	}
 	return true
 }
 

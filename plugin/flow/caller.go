@@ -273,9 +273,12 @@ func (g *Gateway) meter(now int64, c *caller, s *tenant.Subject, l tenant.Limits
 	} else {
 		m = new(quota.Meter)
 	}
-	if s.Kind == tenant.Key && model == "" {
-		m.NameKey(&s.Hash)
-	} else {
+	switch {
+	case s.Kind == tenant.Key && model == "":
+		m.NameKey(s.BooksOf())
+	case s.Kind == tenant.Key && s.Books != [32]byte{}:
+		m.Name(quota.ForKey, tenant.Token(&s.Books), model)
+	default:
 		m.Name(scopes[s.Kind], s.ID, model)
 	}
 	m.RPM, m.TPM, m.Parallel, m.Budget, m.Soft = l.RPM, l.TPM, l.Parallel, l.Budget, l.Soft

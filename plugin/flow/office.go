@@ -140,13 +140,3 @@ func (b books) Forget(s *tenant.Subject) bool {
 	}
 	return ok
 }
-
-// Move implements admin.Books.
-func (b books) Move(now int64, from, to *tenant.Subject) bool {
-	ok := b.worker.ledger.Carry(now, b.meterFor(now, from, ""), b.meterFor(now, to, "")) == nil
-	for i := range from.PerModel {
-		m := from.PerModel[i].Model
-		ok = b.worker.ledger.Carry(now, b.meterFor(now, from, m), b.meterFor(now, to, m)) == nil && ok
-	}
-	return ok && b.Forget(from)
-}

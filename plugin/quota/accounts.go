@@ -436,34 +436,3 @@ func (l *Ledger) Forget(now int64, m *Meter) error {
 	}
 	return l.failed
 }
-
-// Carry copies what was used and spent on one meter to another that takes its
-// place. Requests in flight settle on the old one.
-func (l *Ledger) Carry(now int64, from, to *Meter) error {
-	l.WriteTallies(now)
-	var old account
-	if err := l.account(now, from, &old); err != nil {
-		return err
-	}
-	if _, _, ok := l.readHistory(from); !ok {
-		return ErrStore
-	}
-	marks := append([]mark(nil), l.history.marks...)
-	l.changeHistory(to, func(h *history) bool { h.marks = append(h.marks[:0], marks...); return true })
-	for l.beginMeter(to); l.readMeter(now); l.swapMeter() {
-		a := &l.one
-		a.balance = old.balance
-		a.slots = 0
-		for i := range a.minutes {
-			a.minutes[i].held = 0
-		}
-		for i := range a.periods {
-			a.periods[i].held = 0
-		}
-		a.rollMinute(now, to)
-		if l.failed = l.rollPeriod(now, to, a); l.failed != nil {
-			break
-		}
-	}
-	return l.failed
-}

@@ -305,31 +305,6 @@ func TestTalliesAreWrittenWithTheTick(t *testing.T) {
 	}
 }
 
-func TestCarryTakesTheBooksToANewKey(t *testing.T) {
-	l := NewLedger(new(Memory), 1)
-	from, to := NewMeter(ForKey, "old", ""), NewMeter(ForKey, "new", "")
-	from.Parallel, to.Parallel = capped(5), capped(5)
-	v, err := l.decide(t0, &open, Claim{Key: 1, Weight: One, Pool: NoPool, Meters: []*Meter{from}, Price: flat(3)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.SetSpent(t0, from, 9); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Carry(t0, from, to); err != nil {
-		t.Fatal(err)
-	}
-	if b := balanceOf(t, l, t0, to); b.Spent != 9 || b.Held != 0 || b.Slots != 0 || b.Requests != 1 {
-		t.Fatalf("%+v", b)
-	}
-	if err := l.Settle(t0, &open, &v.Hold, Spent{Cost: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if b := balanceOf(t, l, t0, to); b.Slots != 0 {
-		t.Fatalf("%+v", b)
-	}
-}
-
 func TestDeadWorkersMetersComeBack(t *testing.T) {
 	s := new(Memory)
 	dead, alive := NewLedger(s, 1), NewLedger(s, 2)

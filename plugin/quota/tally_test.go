@@ -156,9 +156,6 @@ func TestSetAndForgetWhileTallying(t *testing.T) {
 	if err := failing.SetSpent(t0, m, 1); err != ErrStore {
 		t.Error(err)
 	}
-	if err := failing.Carry(t0, m, never); err != ErrStore {
-		t.Error(err)
-	}
 	if _, err := failing.Balance(t0, m); err != ErrStore {
 		t.Error(err)
 	}

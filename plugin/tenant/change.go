@@ -275,7 +275,7 @@ func (d *Directory) Change(kind Kind, id string, edit func(*Subject)) (*Subject,
 		have := r.links()
 		was := r.Subject
 		edit(&r.Subject)
-		r.Kind, r.ID, r.Hash, r.Line, r.Declared, r.Hidden = was.Kind, was.ID, was.Hash, was.Line, false, false
+		r.Kind, r.ID, r.Hash, r.Books, r.Line, r.Declared, r.Hidden = was.Kind, was.ID, was.Hash, was.Books, was.Line, false, false
 		if kind == Member {
 			r.TeamID, r.UserID = was.TeamID, was.UserID
 		}

@@ -34,7 +34,7 @@ type place struct {
 //	magic 4 | checksum of what follows 4 | kind 1 | flags 1 | length of id 2 | length of all before the text 2
 //	numLinks times page 2 | op 4
 //	which of the times and amounts are not zero 1 | those, 8 each
-//	limits | members' limits
+//	limits | members' limits | with flagBooks the hash of the key whose books it has, 32
 //	lengths of the other strings, 2 each
 //	number of models 2 | lengths, 2 each
 //	number of aliases 2 | two lengths, 2 each
@@ -58,7 +58,8 @@ const (
 const (
 	flagBlocked = 1 << iota
 	flagRemoved
-	allFlags = flagBlocked | flagRemoved
+	flagBooks // 32 bytes of Books are behind the limits
+	allFlags  = flagBlocked | flagRemoved | flagBooks
 )
 
 // numbers are the numbers of a record.
@@ -86,7 +87,7 @@ const (
 // fits reports whether the subject can be kept.
 func (s *Subject) fits() bool {
 	// The largest that all but the text can be, beside its lists.
-	n := atFields + 1 + 5*8 + 2*maxLimits + 10*2 + 3*2 + len(s.ID)
+	n := atFields + 1 + 5*8 + 2*maxLimits + len(s.Books) + 10*2 + 3*2 + len(s.ID)
 	for _, t := range s.texts() {
 		n += len(*t)
 	}
@@ -118,6 +119,9 @@ func (r *row) append(dst []byte, id string) []byte {
 	if r.removed {
 		flags |= flagRemoved
 	}
+	if r.Books != [32]byte{} {
+		flags |= flagBooks
+	}
 	dst = append(dst, byte(r.Kind), flags)
 	dst = le.AppendUint16(dst, uint16(len(id)))
 	dst = le.AppendUint16(dst, 0)
@@ -135,6 +139,9 @@ func (r *row) append(dst []byte, id string) []byte {
 	}
 	dst = r.Limits.append(dst)
 	dst = r.Members.append(dst)
+	if r.Books != [32]byte{} {
+		dst = append(dst, r.Books[:]...)
+	}
 	texts := r.texts()
 	for _, s := range texts {
 		dst = le.AppendUint16(dst, uint16(len(*s)))
@@ -228,7 +235,6 @@ func (r *row) decode(v []byte, kind Kind, id string) bool {
 			return false
 		}
 		copy(r.Hash[:], id)
-		r.Line = quota.KeyID(&r.Hash)
 		var token [64]byte
 		putToken(&token, r.Hash[:])
 		var most [512]byte // of most records
@@ -253,6 +259,13 @@ func (r *row) decode(v []byte, kind Kind, id string) bool {
 	in.bad = in.bad || mask>>5 != 0
 	in.limits(&r.Limits)
 	in.limits(&r.Members)
+	if v[atFlags]&flagBooks != 0 {
+		copy(r.Books[:], in.take(len(r.Books)))
+		in.bad = in.bad || kind != Key || r.Books == [32]byte{}
+	}
+	if kind == Key {
+		r.Line = quota.KeyID(r.BooksOf())
+	}
 	for _, s := range r.texts() {
 		*s = in.cut(in.length())
 	}

@@ -56,8 +56,11 @@ type Subject struct {
 	Declared bool
 	// Hidden leaves it out of lists. Not part of a record.
 	Hidden bool
+	// Books is the hash of the key whose books this one goes on with, that it came in the
+	// place of; zero for its own. Requests in flight settle there, whichever key asked.
+	Books [32]byte
 	// Hash is a key's sha256, and Line the id of its line in the models' books
-	// (quota.KeyID). They follow from ID.
+	// (quota.KeyID). They follow from ID and Books.
 	Hash [32]byte
 	Line uint64
 }
@@ -77,6 +80,14 @@ type Limits struct {
 type ModelLimits struct {
 	Model string
 	Limits
+}
+
+// BooksOf is the hash whose books a key has.
+func (s *Subject) BooksOf() *[32]byte {
+	if s.Books != [32]byte{} {
+		return &s.Books
+	}
+	return &s.Hash
 }
 
 // MemberID is the ID of a user as a member of a team.

@@ -321,8 +321,14 @@ func (g *Gateway) customer(now int64, id string) (metered, quota.Status) {
 		limits = tenant.Effective(s, b)
 	}
 	m := g.meter(now, nil, s, g.endUserLimits(limits), "")
-	if !known && !m.Limits() {
+	if known {
+		return m, quota.OK
+	}
+	if !m.Limits() {
 		return metered{}, quota.OK
+	}
+	if st = g.worker.ledger.NameGuest(m.Meter, id); st != quota.OK {
+		return metered{}, st
 	}
 	return m, quota.OK
 }

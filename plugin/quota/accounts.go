@@ -87,7 +87,9 @@ func (l *Ledger) put(m *Meter, a *account) Status {
 	l.meterBuf = a.encode(l.meterBuf, &m.ID, l.stamp())
 	st := OK
 	if a.fresh {
-		st = Create(l.store, m.key, l.meterBuf)
+		if st = Create(l.store, m.key, l.meterBuf); st == OK && m.guest {
+			l.countGuest()
+		}
 	} else {
 		st = l.store.Set(m.key, l.meterBuf, a.cas)
 	}

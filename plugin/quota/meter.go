@@ -48,7 +48,8 @@ type Meter struct {
 	// Shadow are the limits that refuse nobody, see Verdict.Would.
 	Shadow Reasons
 
-	key string // where it lies in the store
+	key   string // where it lies in the store
+	guest bool   // see NameGuest
 }
 
 // NewMeter returns the meter of a subject without any limit. model is empty for

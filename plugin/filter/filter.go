@@ -161,7 +161,9 @@ func (s *stream) responseHeaders(end bool) {
 //go:noinline
 func (s *stream) askAnswer() (end bool) {
 	const asks, yes = "wasm_process_resp_body", "true"
-	proxySetProperty(address(asks), uint32(len(asks)), address(yes), uint32(len(yes)))
+	if proxySetProperty(address(asks), uint32(len(asks)), address(yes), uint32(len(yes))) != okay {
+		tell(logError, "the host does not take "+asks)
+	}
 	return false
 }
 

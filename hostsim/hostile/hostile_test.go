@@ -8,6 +8,8 @@ package hostile
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +34,8 @@ const (
 	behind  = "upstream.test"
 	workers = 4
 	clients = 16
+	// rough of the clients meet answers that are charged by estimate.
+	rough = 4
 	// Money is in millionths of a dollar: 1 for a token of input, 10 for one of output.
 	input, output = 1, 10
 )
@@ -81,11 +86,45 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in, _ = strconv.ParseInt(key[1], 10, 64)
-	out, _ = strconv.ParseInt(key[2], 10, 64)
+	end, mode, _ := strings.Cut(key[2], "-")
+	out, _ = strconv.ParseInt(end, 10, 64)
+	if mode == "error" {
+		w.Header().Set("content-type", "application/json")
+		io.WriteString(w, []string{`{"error":{"message":"no"}}`, `{"detail":"no"}`, `{"object":"error","message":"no"}`, "no"}[in%4])
+		return // and costs nothing
+	}
+	if mode == "reset" {
+		panic(http.ErrAbortHandler)
+	}
 	l.mu.Lock()
 	l.cost[key[0]] += in*input + out*output
 	l.mu.Unlock()
 	usage := fmt.Sprintf(`{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}`, in, out, in+out)
+	switch mode {
+	case "absurd":
+		usage = `{"prompt_tokens":1e30,"completion_tokens":1e308,"total_tokens":9e999}`
+	case "words":
+		usage = fmt.Sprintf(`{"input_tokens":%d,"output_tokens":%d}`, in, out)
+	case "slow": // its client leaves
+		time.Sleep(20 * time.Millisecond)
+	case "cut":
+		w.Header().Set("content-type", "text/event-stream")
+		fmt.Fprint(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	case "gzip":
+		w.Header().Set("content-type", "application/json")
+		w.Header().Set("content-encoding", "gzip")
+		z := gzip.NewWriter(w)
+		fmt.Fprintf(z, `{"choices":[{"message":{"content":"hi"}}],"usage":%s}`, usage)
+		z.Close()
+		return
+	}
+	if r.URL.Path == "/v1/embeddings" {
+		w.Header().Set("content-type", "application/json")
+		fmt.Fprintf(w, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":%d,"total_tokens":%d}}`, in, in)
+		return
+	}
 	if ask.Stream {
 		w.Header().Set("content-type", "text/event-stream")
 		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"choices\":[],\"usage\":%s}\n\ndata: [DONE]\n\n", usage)
@@ -127,7 +166,8 @@ func TestHostileRequests(t *testing.T) {
 			"model": "openai/real-name", "api_key": "provider-secret", "api_base": "http://" + behind + "/v1",
 			"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-5, "tpm": 1_000_000_000, "rpm": 100_000_000,
 		}}},
-		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}},
+		// Every name that a client gives is an end user with a budget.
+		"litellm_settings": object{"callbacks": list{"dynamic_rate_limiter"}, "max_end_user_budget": 1_000_000},
 		"general_settings": object{"master_key": master},
 	})
 	if err != nil {
@@ -155,12 +195,18 @@ func TestHostileRequests(t *testing.T) {
 		b, _ := io.ReadAll(a.Body) // what broke off is judged by the status
 		return a.StatusCode, b
 	}
-	keys := make([]string, clients)
-	for i := range keys {
-		limits := `{"key_alias":"k` + strconv.Itoa(i) + `","max_budget":1000000}`
-		if i%2 == 1 {
-			limits = `{"key_alias":"k` + strconv.Itoa(i) + `"}`
+	made := func(path, body string) {
+		t.Helper()
+		if status, answer := send("POST", path, master, []byte(body)); status != 200 {
+			t.Fatalf("%s: %d %s", path, status, answer)
 		}
+	}
+	made("/team/new", `{"team_id":"t","max_budget":1000000}`)
+	made("/user/new", `{"user_id":"u","max_budget":1000000,"auto_create_key":false}`)
+	keys := make([]string, clients)
+	asked := make([]int64, clients) // by the rough ones
+	for i := range keys {
+		limits := `{"key_alias":"k` + strconv.Itoa(i) + `"` + []string{`,"max_budget":1000000`, ``, `,"team_id":"t"`, `,"user_id":"u","rpm_limit":10000000`}[i%4] + `}`
 		var made struct{ Key string }
 		status, body := send("POST", "/key/generate", master, []byte(limits))
 		if json.Unmarshal(body, &made) != nil || made.Key == "" {
@@ -172,8 +218,28 @@ func TestHostileRequests(t *testing.T) {
 	one := func(i int, random *rand.Rand) {
 		key := keys[i]
 		in, out := 1+random.IntN(50), random.IntN(200) // a prompt of 0 beside a text would not be believed
-		valid := fmt.Sprintf(`{"model":"m","stream":%v,"user":"k%d:%d:%d","messages":[{"role":"user","content":"%s"}]}`,
-			random.IntN(2) == 0, i, in, out, filler[:1<<random.IntN(18)])
+		mode := []string{"", "", "", "-error", "-reset", "-words"}[random.IntN(6)]
+		if i >= clients-rough {
+			mode = []string{"", "-absurd", "-cut", "-gzip", "-slow"}[random.IntN(5)]
+		}
+		caps := []string{"", "", `"max_tokens":1,`, `"max_tokens":100000,"n":2,`, `"max_completion_tokens":-1,`}[random.IntN(5)]
+		valid := fmt.Sprintf(`{"model":"m",%s"stream":%v,"user":"k%d:%d:%d%s","messages":[{"role":"user","content":"%s"}]}`,
+			caps, random.IntN(2) == 0, i, in, out, mode, filler[:1<<random.IntN(18)])
+		if i >= clients-rough {
+			atomic.AddInt64(&asked[i], 1)
+			if mode == "-slow" {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				defer cancel()
+				r, _ := http.NewRequestWithContext(ctx, "POST", g.BaseURL+"/v1/chat/completions", strings.NewReader(valid))
+				r.Header.Set("authorization", "Bearer "+key)
+				if a, err := web.Do(r); err == nil {
+					a.Body.Close()
+				}
+				return
+			}
+			send("POST", "/v1/chat/completions", key, []byte(valid))
+			return
+		}
 		raw := func(wire string, wait time.Duration) {
 			c, err := net.Dial("tcp", strings.TrimPrefix(g.BaseURL, "http://"))
 			if err != nil {
@@ -187,8 +253,23 @@ func TestHostileRequests(t *testing.T) {
 		head := "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + key + "\r\n"
 		const chat = "/v1/chat/completions"
 		switch n := random.IntN(100); {
-		case n < 50:
+		case n < 40:
 			send("POST", chat, key, []byte(valid))
+		case n < 45:
+			send("POST", "/v1/embeddings", key, fmt.Appendf(nil, `{"model":"m","user":"k%d:%d:0","input":"%s"}`, i, in, filler[:1<<random.IntN(12)]))
+		case n < 47: // a key that is replaced while a request of it is in flight
+			var wg sync.WaitGroup
+			wg.Go(func() { send("POST", chat, key, []byte(valid)) })
+			var made struct{ Key string }
+			status, body := send("POST", "/key/"+key+"/regenerate", master, []byte(`{}`))
+			wg.Wait()
+			if json.Unmarshal(body, &made) != nil || made.Key == "" {
+				t.Errorf("/key/regenerate: %d %s", status, body)
+				return
+			}
+			keys[i] = made.Key
+		case n < 50: // names of end users that nobody hears of again
+			send("POST", chat, "sk-nobody-at-all", []byte(strings.Replace(valid, `"user":"`, fmt.Sprintf(`"user":"%d`, random.Uint64()), 1)))
 		case n < 55: // a large body for nobody
 			send("POST", chat, key, []byte(`{"model":"nobody","messages":[{"role":"user","content":"`+filler[:random.IntN(len(filler)-100)]+`"}]}`))
 		case n < 57: // a large valid one
@@ -219,6 +300,10 @@ func TestHostileRequests(t *testing.T) {
 		default:
 			send("GET", "/v1/models", key, nil, "x-many", filler[:random.IntN(50_000)])
 		}
+	}
+	vms, err := g.Stats("wasm.")
+	if err != nil {
+		t.Fatal(err)
 	}
 	play := func(d time.Duration, round uint64) {
 		var wg sync.WaitGroup
@@ -252,6 +337,16 @@ func TestHostileRequests(t *testing.T) {
 	if log := g.Log(); strings.Contains(log, "Uncaught RuntimeError") || strings.Contains(log, "Function: proxy_on") {
 		t.Errorf("a worker trapped:\n%.4000s", log[max(0, strings.Index(log, "Function: proxy_on")-500):])
 	}
+	if now, err := g.Stats("wasm."); err != nil {
+		t.Error(err)
+	} else {
+		for name, n := range now {
+			if strings.HasSuffix(name, ".created") && n != vms[name] {
+				t.Errorf("%s is %d, was %d: a VM was made anew", name, n, vms[name])
+			}
+		}
+		t.Logf("%v", now)
+	}
 	deadline := time.Now().Add(15 * time.Second)
 	for {
 		status, body := send("GET", "/fairshare/shares?model=m", master, nil)
@@ -270,15 +365,42 @@ func TestHostileRequests(t *testing.T) {
 	for kind, n := range up.seen {
 		t.Errorf("%d times the upstream got: %s", n, kind)
 	}
-	for i, key := range keys {
-		var info struct{ Info struct{ Spend float64 } }
-		status, body := send("GET", "/key/info?key="+key, master, nil)
+	spent := func(path string) int64 {
+		var info struct {
+			Info struct{ Spend float64 }
+			Team struct{ Spend float64 } `json:"team_info"`
+			User struct{ Spend float64 } `json:"user_info"`
+		}
+		status, body := send("GET", path, master, nil)
 		if err := json.Unmarshal(body, &info); err != nil {
-			t.Fatalf("/key/info: %d %s", status, body)
+			t.Fatalf("%s: %d %s", path, status, body)
 		}
-		want := up.cost["k"+strconv.Itoa(i)]
-		if got := int64(math.Round(info.Info.Spend * 1e6)); got != want {
-			t.Errorf("key %d spent %d, the upstream served for %d", i, got, want)
+		return int64(math.Round((info.Info.Spend + info.Team.Spend + info.User.Spend) * 1e6))
+	}
+	var team, user int64
+	for i, key := range keys {
+		want, got := up.cost["k"+strconv.Itoa(i)], spent("/key/info?key="+key)
+		if i%4 == 2 {
+			team += got
 		}
+		if i%4 == 3 {
+			user += got
+		}
+		if i < clients-rough {
+			if got != want {
+				t.Errorf("key %d spent %d, the upstream served for %d", i, got, want)
+			}
+			continue
+		}
+		// An estimate is of the text and of what its key was answered, 250,000 at most.
+		if most := asked[i] * 250_000; got <= 0 || got > most {
+			t.Errorf("key %d spent %d for %d requests, the upstream served for %d", i, got, asked[i], want)
+		}
+	}
+	if got := spent("/team/info?team_id=t"); got != team {
+		t.Errorf("the team spent %d, its keys %d", got, team)
+	}
+	if got := spent("/user/info?user_id=u"); got != user {
+		t.Errorf("the user spent %d, its keys %d", got, user)
 	}
 }

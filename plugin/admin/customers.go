@@ -24,7 +24,7 @@ func (j *job) newCustomer() {
 	if j.add([]*tenant.Subject{c}, "user_id") {
 		j.row(c)
 	} else if given {
-		_ = j.Books.SetSpend(j.now, c, before.Spend)
+		_ = j.Books.SetSpend(j.now, c, before.Own)
 	}
 }
 

@@ -54,6 +54,7 @@ type Books interface {
 // A Book is what a subject used.
 type Book struct {
 	Spend      unit.PicoUSD // in the present period
+	Own        unit.PicoUSD // of that, what its budget pays for: not what a user's keys spent for a team
 	Held       unit.PicoUSD // by requests in flight
 	TotalSpend unit.PicoUSD // ever
 	ResetAt    int64        // ms since 1970, when the period ends; 0 is never
@@ -428,7 +429,7 @@ func (j *job) change(s *tenant.Subject, param string, node int, edit func(*tenan
 	})
 	if !j.came(got, &probe, param) || j.refusal != nil {
 		if given {
-			_ = j.Books.SetSpend(j.now, s, before.Spend)
+			_ = j.Books.SetSpend(j.now, s, before.Own)
 		}
 		return nil
 	}

@@ -81,7 +81,8 @@ func (b *books) Book(_ int64, s *tenant.Subject, model string) (Book, bool) {
 	if b.fails() {
 		return Book{}, false
 	}
-	return Book{Spend: b.spend[account(s, model)]}, true
+	spend := b.spend[account(s, model)]
+	return Book{Spend: spend, Own: spend}, true
 }
 
 func (b *books) SetSpend(_ int64, s *tenant.Subject, spend unit.PicoUSD) bool {

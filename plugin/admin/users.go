@@ -46,7 +46,7 @@ func (j *job) newUser() {
 	}
 	if !j.add(all, "user_id") {
 		if given {
-			_ = j.Books.SetSpend(j.now, u, before.Spend)
+			_ = j.Books.SetSpend(j.now, u, before.Own)
 		}
 		return
 	}

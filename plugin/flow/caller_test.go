@@ -256,12 +256,12 @@ func TestAllMetersAtOnce(t *testing.T) {
 			if model != "" && len(s.PerModel) == 0 {
 				continue
 			}
-			want := unit.PicoUSD(50e6)
+			own := unit.PicoUSD(50e6)
 			if kind == tenant.User {
-				want = 0 // its team pays
+				own = 0 // its team pays
 			}
-			if b, _ := (books{g}).Book(now, s, model); b.Spend != want {
-				t.Errorf("%q of %q spent %s", model, s.ID, b.Spend.String())
+			if b, _ := (books{g}).Book(now, s, model); b.Spend != 50e6 || b.Own != own {
+				t.Errorf("%q of %q spent %s, %s of its own", model, s.ID, b.Spend.String(), b.Own.String())
 			}
 		}
 	}

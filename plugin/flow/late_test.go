@@ -31,8 +31,8 @@ func TestMoneyOfAUserWithKeysOfTwoKinds(t *testing.T) {
 				t.Fatal(status, body)
 			}
 		}
-		if b, _ := (books{g}).Book(now, u, ""); b.Spend != want {
-			t.Errorf("%v: spent %s, want %s", order, b.Spend.String(), want.String())
+		if b, _ := (books{g}).Book(now, u, ""); b.Own != want {
+			t.Errorf("%v: spent %s, want %s", order, b.Own.String(), want.String())
 		}
 	}
 }

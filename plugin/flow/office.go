@@ -118,7 +118,7 @@ func (b books) Book(now int64, s *tenant.Subject, model string) (admin.Book, boo
 		return admin.Book{}, false
 	}
 	book := admin.Book{
-		Spend: v.Spent, Held: v.Held, TotalSpend: v.TotalSpent, ResetAt: v.ResetAt,
+		Spend: v.Spent.Plus(v.Others), Own: v.Spent, Held: v.Held, TotalSpend: v.TotalSpent, ResetAt: v.ResetAt,
 		Requests: v.Requests, Tokens: v.Tokens, Slots: v.Slots,
 	}
 	if v.ResetAt == math.MaxInt64 {

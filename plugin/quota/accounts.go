@@ -358,9 +358,7 @@ func (l *Ledger) writeTally(now int64, t *tally) bool {
 		a.requests += t.requests
 		a.tokens = plus(a.tokens, t.tokens)
 		late = l.spending(t.meter, a, t.at, int64(t.spent))
-		if !t.meter.Skips.Has(Budget) {
-			a.spend(t.at, int64(t.spent))
-		}
+		a.pay(t.at, int64(t.spent), t.meter)
 		b := a.lateMinute(t.at, t.meter)
 		if b == nil {
 			continue // nothing asks for that minute any more
@@ -382,6 +380,7 @@ func (l *Ledger) writeTally(now int64, t *tally) bool {
 // A Balance is a copy of a meter's book, for reports.
 type Balance struct {
 	Spent, Held            unit.PicoUSD // in the present period
+	Others                 unit.PicoUSD // the same of requests whose money is somebody else's
 	ResetAt                int64        // ms since 1970 when that ends; math.MaxInt64 is never
 	Requests, Tokens, Hold int64        // in the present minute: admitted, used (with the debt of those before), held
 	Slots                  int64        // requests in flight
@@ -401,7 +400,7 @@ func (l *Ledger) Balance(now int64, m *Meter) (Balance, error) {
 	}
 	p, b := a.paying(now), a.at(now/minuteMS)
 	return Balance{
-		Spent: unit.PicoUSD(p.spent), Held: unit.PicoUSD(p.held), ResetAt: p.end,
+		Spent: unit.PicoUSD(p.spent), Held: unit.PicoUSD(p.held), Others: unit.PicoUSD(p.others), ResetAt: p.end,
 		Requests: b.requests, Tokens: plus(b.used, b.debt), Hold: b.held, Slots: a.slots,
 		TotalRequests: a.requests, TotalTokens: unit.Tokens(a.tokens), TotalSpent: unit.PicoUSD(a.spent),
 	}, nil
@@ -418,6 +417,7 @@ func (l *Ledger) SetSpent(now int64, m *Meter, spent unit.PicoUSD) error {
 		more := int64(max(0, spent)) - a.paying(now).spent
 		l.spending(m, a, now, more)
 		a.spend(now, more)
+		a.paying(now).others = 0
 	}
 	return l.failed
 }

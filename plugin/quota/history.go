@@ -246,6 +246,9 @@ func (l *Ledger) relabel(now int64, m *Meter, a *account) error {
 			next.held, next.from = plus(next.held, p.held), min(next.from, p.from)
 		}
 	}
+	if p := a.paying(now); p != nil {
+		next.others = p.others
+	}
 	a.rule, a.periods = m.rule(), [len(a.periods)]periodBook{next}
 	return nil
 }

@@ -157,8 +157,9 @@ func (p *minuteBook) tokens() int64 { return plus(plus(p.used, p.held), p.debt) 
 
 // A periodBook counts money in one period, from start to before end. An unused
 // one is empty.
-// What is held may be of requests since from, before the period began.
-type periodBook struct{ start, end, spent, held, from int64 }
+// What is held may be of requests since from, before the period began. others is money of
+// requests that skip it (Meter.Skips): told, no part of the budget.
+type periodBook struct{ start, end, spent, held, from, others int64 }
 
 func (p *periodBook) covers(at int64) bool { return p.start <= at && at < p.end }
 
@@ -432,9 +433,7 @@ func (b *balance) drop(h *Hold, m *Meter) {
 func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 	at, total := h.at, int64(max(0, s.Total))
 	b.tokens = plus(b.tokens, total)
-	if !m.Skips.Has(Budget) {
-		b.spend(at, int64(s.Cost))
-	}
+	b.pay(at, int64(s.Cost), m)
 	if h.skips(m).Has(Tokens) {
 		return
 	}
@@ -450,6 +449,15 @@ func (b *balance) charge(now int64, h *Hold, s *Spent, m *Meter) {
 		paid := min(total, max(0, m.TPM.Max-p.tokens()))
 		p.used = plus(p.used, paid)
 		present.debt = plus(present.debt, total-paid)
+	}
+}
+
+// pay books money in the period of at, the meter's own or others'.
+func (b *balance) pay(at, cost int64, m *Meter) {
+	if !m.Skips.Has(Budget) {
+		b.spend(at, cost)
+	} else if p := b.paying(at); p != nil {
+		p.others = max(0, plus(p.others, cost))
 	}
 }
 
@@ -472,9 +480,7 @@ func (h *Hold) held(m *Meter) *Spent { return &Spent{Total: h.wants(m), Cost: h.
 func (b *balance) refund(h *Hold, m *Meter) {
 	n := int64(h.wants(m))
 	b.tokens = max(0, b.tokens-n)
-	if !m.Skips.Has(Budget) {
-		b.spend(h.at, -int64(h.cost))
-	}
+	b.pay(h.at, -int64(h.cost), m)
 	if p := b.at(h.at / minuteMS); p != nil && !h.skips(m).Has(Tokens) {
 		p.used = max(0, p.used-n)
 	}
@@ -486,7 +492,7 @@ func (b *balance) refund(h *Hold, m *Meter) {
 //	magic 4 | 0 | stamp | id 17, padded to 24 | the balance's numbers | instants | stamp
 const (
 	meterMagic  = 0x034d5346 // "FSM" and layout 3
-	meterFields = 2*5 + 3*5 + 6
+	meterFields = 2*5 + 3*6 + 6
 	meterSize   = 16 + 24 + meterFields*8 + maxInstants*16 + 8
 )
 
@@ -517,7 +523,8 @@ func (b *balance) encode(dst []byte, id *MeterID, stamp uint64) []byte {
 		put8(v, next+2, p.spent)
 		put8(v, next+3, p.held)
 		put8(v, next+4, p.from)
-		next += 5
+		put8(v, next+5, p.others)
+		next += 6
 	}
 	put8(v, next+5, b.marked)
 	put8(v, next, b.rule)
@@ -551,7 +558,8 @@ func (b *balance) decode(v []byte, id *MeterID) bool {
 	for i := range b.periods {
 		p := &b.periods[i]
 		p.start, p.end, p.spent, p.held, p.from = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
-		next += 5
+		p.others = at8(v, next+5)
+		next += 6
 	}
 	b.rule, b.slots, b.requests, b.tokens, b.spent = at8(v, next), at8(v, next+1), at8(v, next+2), at8(v, next+3), at8(v, next+4)
 	b.marked = at8(v, next+5)

@@ -216,7 +216,7 @@ assert [m.id for m in client.models.list()] == ["small", "large"]
 refused(
     lambda: client.embeddings.create(model="vectors", input="hi"),
     openai.PermissionDeniedError,
-    not_granted("key", "vectors"),
+    not_granted("team", "vectors"),
 )
 assert len(connect(new_key()).models.list().data) == 4
 
